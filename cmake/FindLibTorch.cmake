@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# The imported target attune::torch: headers, libtorch_cpu and libc10 of the folder ATTUNE_TORCH, and nothing of CUDA.
+# LibTorch's own package file asks for a CUDA toolkit, which neither building nor running on a CPU needs.
+if(NOT ATTUNE_TORCH)
+  set(ATTUNE_TORCH "${PROJECT_SOURCE_DIR}/.deps/site/torch")
+endif()
+find_path(LibTorch_INCLUDE ATen/ATen.h PATHS "${ATTUNE_TORCH}/include" NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_CPU torch_cpu PATHS "${ATTUNE_TORCH}/lib" NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_C10 c10 PATHS "${ATTUNE_TORCH}/lib" NO_DEFAULT_PATH NO_CACHE)
+if(EXISTS "${ATTUNE_TORCH}/version.py")
+  file(STRINGS "${ATTUNE_TORCH}/version.py" _line REGEX "^__version__")
+elseif(EXISTS "${ATTUNE_TORCH}/build-version")
+  file(READ "${ATTUNE_TORCH}/build-version" _line)
+endif()
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${_line}")
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_CPU LibTorch_C10 LibTorch_INCLUDE
+                                  VERSION_VAR LibTorch_VERSION REASON_FAILURE_MESSAGE "run `make deps`, or name a folder: -DATTUNE_TORCH=...")
+
+if(LibTorch_FOUND AND NOT TARGET attune::torch)
+  add_library(attune::torch INTERFACE IMPORTED)
+  target_include_directories(attune::torch SYSTEM INTERFACE
+    "${LibTorch_INCLUDE}" "${LibTorch_INCLUDE}/torch/csrc/api/include")
+  # libtorch_cpu finds the libraries that it needs itself by its own run path.
+  target_link_libraries(attune::torch INTERFACE "${LibTorch_CPU}" "${LibTorch_C10}")
+  target_link_options(attune::torch INTERFACE "-Wl,-rpath,${ATTUNE_TORCH}/lib" "-Wl,--allow-shlib-undefined")
+endif()

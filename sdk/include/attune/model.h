@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attune/abi.h"
+#include "attune/algorithm.h"
+#include "attune/tokenizer.h"
+
+namespace attune {
+
+/// Legend: N packed rows (tokens), U scored units, D width, V vocabulary, A position axes.
+
+/// A stretch of rows [begin, end) of an encoded sample. Its rows follow the rows of `parent` (-1: none), so answers that
+/// share a prompt are branches of one parent.
+struct Branch {
+  int64_t begin = 0, end = 0;
+  int64_t parent = -1;
+};
+
+/// One scored prediction.
+struct UnitOf {
+  int64_t row = 0;       ///< the row whose hidden state predicts it
+  int64_t target = 0;    ///< token id
+  int64_t sequence = 0;  ///< which answer of the sample
+  float weight = 1;
+  int32_t head = 0;      ///< which of the model's heads scores it
+};
+
+/// A sample as rows of a model: ragged, no padding. `units` are ordered by sequence.
+struct Encoded {
+  std::vector<int64_t> ids;        ///< N
+  std::vector<int64_t> positions;  ///< A x N, axis-major
+  std::vector<Branch> branches;    ///< parents before children; every row is in one branch
+  std::vector<UnitOf> units;       ///< U
+  int64_t sequences = 0;           ///< answers: one per view
+};
+
+struct EncodeOptions {
+  int64_t max_length = 0;      ///< rows of one conversation at most; 0: the model's own limit
+  bool share_prompt = true;    ///< rows that the views have in common are there once
+};
+
+/// Rows [begin, end) attend, causally, to all rows of each range in `context` (in that order) and to themselves. With a
+/// cache, `slot` is where their keys are appended; they attend to what the slot holds already.
+struct Segment {
+  int64_t begin = 0, end = 0;
+  std::vector<std::pair<int64_t, int64_t>> context;
+  int64_t slot = -1;
+};
+
+/// Several encoded samples as one.
+struct Batch {
+  at::Tensor ids_N;         ///< int64
+  at::Tensor positions_AN;  ///< int64
+  std::vector<Segment> segments;
+};
+
+/// Keys and values of sequences in the middle of generation. Made by a model, used only with it.
+class Cache {
+ public:
+  virtual ~Cache() = default;
+  virtual int64_t length(int64_t slot) const = 0;
+  /// Forgets a slot, so that another request can use it.
+  virtual void clear(int64_t slot) = 0;
+};
+
+/// One parameter. `tensor` is the model's own handle: set_data() on it changes dtype, device and contents.
+struct Parameter {
+  std::string name;  ///< as in Hugging Face checkpoints
+  at::Tensor tensor;
+  bool decay = true;  ///< false for norms and biases
+};
+
+/// Logits of a row are softcap(scale * (hidden . weight_VD + bias_V)).
+struct Head {
+  at::Tensor weight_VD;
+  at::Tensor bias_V;   ///< undefined: none
+  double scale = 1.0;
+  double softcap = 0;  ///< 0: none; else c * tanh(z / c)
+};
+
+struct ModelShape {
+  int64_t vocabulary = 0, width = 0, layers = 0;
+  int64_t max_length = 0;         ///< positions it was made for
+  int64_t position_axes = 1;
+  int64_t block_parameters = 0;   ///< weights that a row is multiplied with, head and embedding excluded
+  int64_t attention_width = 0;    ///< query heads x head size
+  int64_t activation_floats = 0;  ///< kept per row for the backward pass, all layers
+};
+
+/// An architecture. Construction takes the checkpoint's config.json as option `config` (a map); parameters are then
+/// allocated, uninitialised. A configuration with a feature that is not implemented is refused by name.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual ModelShape shape() const = 0;
+  /// Every parameter once (tied weights under their first name), in a fixed order.
+  virtual std::vector<Parameter> parameters() = 0;
+  /// Names in a checkpoint that are known to be redundant (a tied head, a rotary table).
+  virtual bool ignores(std::string_view checkpoint_name) const = 0;
+  /// [worker] deterministic. Throws Error where the sample has no scored unit, or a part that this model cannot read.
+  virtual Encoded encode(const attune_sample& sample, const Tokenizer& tokenizer, const EncodeOptions& options) const = 0;
+  /// Hidden states after the final norm, ready for a head: N x D. `cache` may be null.
+  virtual at::Tensor hidden(const Batch& batch, Cache* cache) = 0;
+  virtual Head head(int32_t index) = 0;
+  /// Room for `slots` sequences of up to `capacity` rows.
+  virtual std::unique_ptr<Cache> cache(int64_t slots, int64_t capacity) = 0;
+};
+
+}  // namespace attune
+
+#define ATTUNE_MODEL(variable, name, Class)                                                       \
+  static const attune_factory variable = {ATTUNE_END(attune_factory, create), 0, "model/1", name, \
+                                          &attune::create_object<attune::Model, Class>}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/index_add.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace attune {
+
+/// What an algorithm sees of a batch. Legend: U scored units, B sequences (answers), P pairs.
+/// Floats are fp32. A tensor that was not asked for is undefined.
+struct Scores {
+  at::Tensor logprob_U;    ///< log-likelihood of each unit under the policy, nats; differentiable
+  at::Tensor reference_U;  ///< the same under the reference
+  at::Tensor weight_U;     ///< loss weight of each unit, > 0
+  at::Tensor sequence_U;   ///< int64: the sequence of each unit, ascending
+  at::Tensor length_B;     ///< units of each sequence, as fp32
+  at::Tensor chosen_P;     ///< int64: sequence of the preferred answer of each pair
+  at::Tensor rejected_P;   ///< int64: sequence of the other
+  at::Tensor rating_B;     ///< NaN where there is none
+
+  /// Sum over each sequence's units: U -> B.
+  at::Tensor sum(const at::Tensor& value_U) const {
+    return at::zeros_like(length_B).index_add(0, sequence_U, value_U);
+  }
+  /// Mean over each sequence's units: U -> B; 0 for an empty answer.
+  at::Tensor mean(const at::Tensor& value_U) const { return sum(value_U) / length_B.clamp_min(1); }
+  /// Chosen and rejected: B -> (P, P).
+  std::pair<at::Tensor, at::Tensor> pairs(const at::Tensor& value_B) const {
+    return {value_B.index_select(0, chosen_P), value_B.index_select(0, rejected_P)};
+  }
+};
+
+/// What a loss is a sum over. The engine divides by the count of it in the whole optimizer step, over all micro-batches.
+enum class Unit { kToken, kSequence, kPair };
+
+/// Reported as the mean over the step of all values that went in.
+struct Metric {
+  std::string name;   ///< "reward/margin"
+  at::Tensor values;  ///< any shape; no gradient needed
+};
+
+struct Loss {
+  at::Tensor numerator;  ///< a sum, fp32 scalar, differentiable. Never a mean.
+  Unit unit = Unit::kToken;
+  std::vector<Metric> metrics;
+};
+
+}  // namespace attune
