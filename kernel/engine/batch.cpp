@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/engine/batch.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "nn/likelihood.h"
+
+namespace attune {
+namespace {
+
+at::Tensor as_tensor(const std::vector<int64_t>& values, at::Device device) {
+  return at::tensor(values, at::kLong).to(device);
+}
+
+/// The branch's ancestors, oldest first, as row ranges.
+std::vector<std::pair<int64_t, int64_t>> context_of(const Encoded& sample, size_t branch, int64_t first_row) {
+  std::vector<std::pair<int64_t, int64_t>> ranges;
+  for (int64_t parent = sample.branches[branch].parent; parent >= 0; parent = sample.branches[size_t(parent)].parent) {
+    const Branch& ancestor = sample.branches[size_t(parent)];
+    if (ancestor.end > ancestor.begin) ranges.emplace_back(first_row + ancestor.begin, first_row + ancestor.end);
+  }
+  std::reverse(ranges.begin(), ranges.end());
+  return ranges;
+}
+
+}  // namespace
+
+MicroBatch pack(std::span<const Encoded* const> samples, int64_t axes, at::Device device) {
+  MicroBatch micro;
+  std::vector<int64_t> ids, rows, targets, heads, sequences, chosen, rejected;
+  std::vector<std::vector<int64_t>> positions{size_t(axes)};
+  std::vector<float> weights, lengths;
+
+  for (const Encoded* sample : samples) {
+    const int64_t first_row = int64_t(ids.size()), first_sequence = int64_t(lengths.size());
+    const int64_t n = int64_t(sample->ids.size());
+    ids.insert(ids.end(), sample->ids.begin(), sample->ids.end());
+    for (int64_t axis = 0; axis < axes; ++axis) {
+      const auto begin = sample->positions.begin() + axis * n;
+      positions[size_t(axis)].insert(positions[size_t(axis)].end(), begin, begin + n);
+    }
+    for (size_t b = 0; b < sample->branches.size(); ++b) {
+      const Branch& branch = sample->branches[b];
+      if (branch.end == branch.begin) continue;
+      micro.batch.segments.push_back(
+          {first_row + branch.begin, first_row + branch.end, context_of(*sample, b, first_row), -1});
+    }
+    lengths.resize(lengths.size() + size_t(sample->sequences), 0.0f);
+    for (const UnitOf& unit : sample->units) {
+      rows.push_back(first_row + unit.row);
+      targets.push_back(unit.target);
+      heads.push_back(unit.head);
+      sequences.push_back(first_sequence + unit.sequence);
+      weights.push_back(unit.weight);
+      lengths[size_t(first_sequence + unit.sequence)] += 1;
+    }
+    if (sample->sequences == 2) {
+      chosen.push_back(first_sequence);
+      rejected.push_back(first_sequence + 1);
+    }
+    micro.units.push_back(int64_t(sample->units.size()));
+  }
+
+  micro.rows = int64_t(ids.size());
+  micro.sequences = int64_t(lengths.size());
+  micro.pairs = int64_t(chosen.size());
+  micro.batch.ids_N = as_tensor(ids, device);
+  std::vector<at::Tensor> axis_rows;
+  for (const auto& axis : positions) axis_rows.push_back(as_tensor(axis, device));
+  micro.batch.positions_AN = at::stack(axis_rows);
+  micro.row_U = as_tensor(rows, device);
+  micro.target_U = as_tensor(targets, device);
+  if (std::any_of(heads.begin(), heads.end(), [](int64_t head) { return head != 0; })) micro.head_U = as_tensor(heads, device);
+  micro.scores.weight_U = at::tensor(weights, at::kFloat).to(device);
+  micro.scores.sequence_U = as_tensor(sequences, device);
+  micro.scores.length_B = at::tensor(lengths, at::kFloat).to(device);
+  micro.scores.chosen_P = as_tensor(chosen, device);
+  micro.scores.rejected_P = as_tensor(rejected, device);
+  return micro;
+}
+
+std::vector<std::vector<size_t>> split_by_rows(std::span<const Encoded* const> samples, int64_t budget) {
+  std::vector<size_t> order(samples.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  const auto rows = [&](size_t i) { return int64_t(samples[i]->ids.size()); };
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rows(a) > rows(b); });
+
+  std::vector<std::vector<size_t>> split;
+  std::vector<int64_t> filled;
+  for (const size_t i : order) {  // First fit, decreasing.
+    size_t bin = 0;
+    while (bin < split.size() && filled[bin] + rows(i) > budget) ++bin;
+    if (bin == split.size()) split.emplace_back(), filled.push_back(0);
+    split[bin].push_back(i);
+    filled[bin] += rows(i);
+  }
+  return split;
+}
+
+at::Tensor log_likelihood(Model& model, const MicroBatch& micro) {
+  const at::Tensor hidden_ND = model.hidden(micro.batch, nullptr);
+  const auto score = [&](int32_t head, const at::Tensor& rows, const at::Tensor& targets) {
+    return nn::log_likelihood(hidden_ND.index_select(0, rows), targets, model.head(head));
+  };
+  if (!micro.head_U.defined()) return score(0, micro.row_U, micro.target_U);
+
+  at::Tensor logprob_U = at::zeros({micro.row_U.size(0)}, micro.scores.weight_U.options());
+  const at::Tensor present = std::get<0>(at::_unique(micro.head_U.cpu()));
+  for (int64_t i = 0; i < present.size(0); ++i) {
+    const int64_t head = present[i].item<int64_t>();
+    const at::Tensor units = (micro.head_U == head).nonzero().squeeze(1);
+    const at::Tensor part = score(int32_t(head), micro.row_U.index_select(0, units), micro.target_U.index_select(0, units));
+    logprob_U = logprob_U.index_copy(0, units, part);
+  }
+  return logprob_U;
+}
+
+}  // namespace attune

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/engine/loaded_model.h"
+
+#include <ATen/ATen.h>
+#include <fnmatch.h>
+
+#include <set>
+
+#include "kernel/engine/device.h"
+#include "kernel/engine/random.h"
+
+namespace attune {
+namespace {
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (const int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+void initialise(const Parameter& parameter, uint64_t seed) {
+  at::Tensor tensor = parameter.tensor;
+  if (tensor.dim() < 2) {  // Norms start at one, biases at zero.
+    tensor.fill_(parameter.name.ends_with(".bias") ? 0.0 : 1.0);
+    return;
+  }
+  RandomStream stream(seed, parameter.name, 0);
+  float* data = tensor.data_ptr<float>();
+  for (int64_t i = 0; i < tensor.numel(); ++i) data[i] = 0.02f * stream.normal();
+}
+
+void read_weights(LoadedModel& loaded, const LoadOptions& options) {
+  std::set<std::string, std::less<>> there;
+  for (const attune_tensor& tensor : loaded.checkpoint->tensors()) there.insert(string(tensor.name));
+
+  std::vector<std::string> missing, leftover;
+  for (const Parameter& parameter : loaded.parameters) {
+    if (there.erase(parameter.name) == 0) {
+      const bool fresh = std::any_of(options.fresh.begin(), options.fresh.end(),
+                                     [&](const std::string& glob) { return matches(glob, parameter.name); });
+      if (fresh) initialise(parameter, options.seed);
+      else missing.push_back(parameter.name);
+      continue;
+    }
+    loaded.checkpoint->read(parameter.name, [&](const attune_tensor& read) {
+      const at::IntArrayRef shape(read.shape, size_t(read.n_dims));
+      if (shape != parameter.tensor.sizes()) {
+        throw Error(options.path + ": tensor " + parameter.name + " has shape " + shape_text(shape) + ", config.json implies " +
+                    shape_text(parameter.tensor.sizes()) + "; the weights and config.json are of different models");
+      }
+      const at::Tensor source =
+          at::from_blob(const_cast<void*>(read.data.data), shape, at::TensorOptions(scalar_type(read.dtype)));
+      at::Tensor handle = parameter.tensor;
+      handle.copy_(source);
+    });
+  }
+  for (const std::string& name : there) {
+    if (!loaded.model->ignores(name)) leftover.push_back(name);
+  }
+  const auto list = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (size_t i = 0; i < names.size() && i < 5; ++i) text += (i ? ", " : "") + names[i];
+    return text + (names.size() > 5 ? ", ... (" + std::to_string(names.size()) + " in all)" : "");
+  };
+  if (!missing.empty()) {
+    throw Error(options.path + ": the checkpoint lacks " + list(missing) +
+                "; if they are new, name them in model.new_parameters");
+  }
+  if (!leftover.empty()) {
+    throw Error(options.path + ": the checkpoint has tensors that this model has no place for: " + list(leftover) +
+                "; the configuration describes another model");
+  }
+}
+
+}  // namespace
+
+LoadOptions load_options(const Json& run) {
+  const Json& model = run.at("model");
+  LoadOptions options;
+  options.path = model.at("path");
+  options.use = model.value("use", "");
+  options.options = model.value("options", Json::object());
+  options.tokenizer = model.value("tokenizer", "");
+  options.dtype = model.value("dtype", "float32");
+  options.device = run.at("run").value("device", "cpu");
+  options.random = model.value("init", "checkpoint") == "random";
+  options.seed = run.at("run").value("seed", uint64_t(0));
+  options.fresh = model.value("new_parameters", std::vector<std::string>());
+  return options;
+}
+
+at::ScalarType scalar_type(const std::string& dtype) {
+  if (dtype == "float32") return at::kFloat;
+  if (dtype == "bfloat16") return at::kBFloat16;
+  throw Error("dtype: expected float32 or bfloat16, found " + dtype);
+}
+
+at::ScalarType scalar_type(int32_t dtype) {
+  static constexpr at::ScalarType types[] = {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble, at::kLong,
+                                             at::kInt,   at::kShort, at::kChar,    at::kByte,   at::kBool};
+  if (dtype < ATTUNE_F32 || dtype > ATTUNE_BOOL8) throw Error("unknown tensor type " + std::to_string(dtype));
+  return types[dtype - ATTUNE_F32];
+}
+
+int32_t attune_dtype(at::ScalarType type) {
+  for (int32_t dtype = ATTUNE_F32; dtype <= ATTUNE_BOOL8; ++dtype) {
+    if (scalar_type(dtype) == type) return dtype;
+  }
+  throw Error(std::string("tensors of type ") + c10::toString(type) + " cannot be written");
+}
+
+bool matches(const std::string& glob, const std::string& name) { return fnmatch(glob.c_str(), name.c_str(), 0) == 0; }
+
+std::vector<int64_t> LoadedModel::end_ids() const {
+  const auto ids_in = [](const Json& json) {
+    const Json ids = json.value("eos_token_id", Json());
+    if (ids.is_number_integer()) return std::vector<int64_t>{ids.get<int64_t>()};
+    if (ids.is_array()) return ids.get<std::vector<int64_t>>();
+    return std::vector<int64_t>();
+  };
+  const std::string text = checkpoint->document("generation_config.json");
+  std::vector<int64_t> ids = text.empty() ? std::vector<int64_t>() : ids_in(Json::parse(text));
+  if (ids.empty()) ids = ids_in(config);
+  if (ids.empty() && tokenizer->token("eos") >= 0) ids = {tokenizer->token("eos")};
+  return ids;
+}
+
+LoadedModel load_model(const LoadOptions& options, HostServices& host) {
+  LoadedModel loaded;
+  loaded.device = open_device(options.device);
+  loaded.dtype = scalar_type(options.dtype);
+  loaded.checkpoint = host.checkpoint(options.path);
+  const std::string config = loaded.checkpoint->document("config.json");
+  if (config.empty()) throw Error(options.path + ": no config.json; expected a folder in the Hugging Face layout");
+  loaded.config = Json::parse(config, nullptr, false);
+  if (loaded.config.is_discarded()) throw Error(options.path + "/config.json is not valid JSON");
+
+  Json model_options = options.options;
+  model_options["config"] = loaded.config;
+  const std::string use = options.use.empty() ? host.model_for(loaded.config) : options.use;
+  loaded.object = host.object("model/1", use, model_options);
+  loaded.model = static_cast<Model*>(loaded.object->object);
+  loaded.parameters = loaded.model->parameters();
+
+  loaded.tokenizer_folder = options.tokenizer;
+  loaded.tokenizer = host.tokenizer(options.tokenizer.empty() ? options.path : options.tokenizer);
+  if (loaded.tokenizer->vocabulary() > loaded.model->shape().vocabulary) {
+    throw Error("the tokenizer has " + std::to_string(loaded.tokenizer->vocabulary()) + " tokens, the model's vocabulary is " +
+                std::to_string(loaded.model->shape().vocabulary) + "; tokenizer and model do not belong together");
+  }
+
+  const at::NoGradGuard no_grad;
+  if (options.random) {
+    for (const Parameter& parameter : loaded.parameters) initialise(parameter, options.seed);
+  } else {
+    read_weights(loaded, options);
+  }
+  for (Parameter& parameter : loaded.parameters) {
+    if (loaded.dtype != at::kFloat || loaded.device != at::kCPU) {
+      parameter.tensor.set_data(parameter.tensor.to(at::TensorOptions(loaded.device).dtype(loaded.dtype)));
+    }
+  }
+  return loaded;
+}
+
+}  // namespace attune

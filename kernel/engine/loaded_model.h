@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attune/model.h"
+#include "kernel/host/engine_api.h"
+
+namespace attune {
+
+struct LoadOptions {
+  std::string path;  ///< checkpoint: folder or file
+  std::string use;   ///< model plugin; empty: by architecture
+  Json options = Json::object();
+  std::string tokenizer;            ///< folder; empty: path
+  std::string dtype = "float32";
+  std::string device = "cpu";
+  bool random = false;              ///< initialise instead of reading weights
+  uint64_t seed = 0;
+  std::vector<std::string> fresh;   ///< globs of parameters that the checkpoint need not have
+};
+
+/// The options that a resolved run's [model] table stands for.
+LoadOptions load_options(const Json& run);
+
+/// A model plugin's object with its weights in place.
+struct LoadedModel {
+  Plugin<attune_object> object;
+  Model* model = nullptr;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::string tokenizer_folder;  ///< where the tokenizer lies, if not beside the weights
+  std::vector<Parameter> parameters;
+  Json config;
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;
+
+  /// Ids that end an answer, from generation_config.json, else config.json, else the tokenizer.
+  std::vector<int64_t> end_ids() const;
+};
+
+at::ScalarType scalar_type(const std::string& dtype);
+at::ScalarType scalar_type(int32_t attune_dtype);
+int32_t attune_dtype(at::ScalarType type);
+bool matches(const std::string& glob, const std::string& name);
+
+/// Reads weights strictly by name: every parameter comes from the checkpoint or is declared fresh, every tensor of the
+/// checkpoint is used or known to be redundant. Throws Error listing what is missing, left over or misshapen.
+LoadedModel load_model(const LoadOptions& options, HostServices& host);
+
+}  // namespace attune

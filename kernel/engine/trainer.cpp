@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/engine/trainer.h"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <numeric>
+
+#include "kernel/engine/device.h"
+#include "kernel/engine/export.h"
+#include "kernel/engine/plan.h"
+#include "kernel/engine/step_audit.h"
+#include "kernel/host/exit.h"
+
+namespace attune {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Identifies the weights that a model starts from.
+std::string weights_digest(const Json& run, LoadedModel& model, bool from_checkpoint) {
+  const bool random = !from_checkpoint && run.at("model").value("init", "") == "random";
+  return random ? model.config.dump() + run.at("run").at("seed").dump() : model.checkpoint->digest();
+}
+
+/// What identifies a run for its checkpoints: everything that changes its numbers.
+std::string digest_of(const Json& run, const std::string& data, LoadedModel& policy) {
+  Json relevant = Json::object();
+  for (const char* table : {"model", "reference", "algorithm", "optimizer", "schedule", "train"}) {
+    if (run.contains(table)) relevant[table] = run.at(table);
+  }
+  relevant["model"].erase("path"), relevant["model"].erase("tokenizer");
+  if (relevant.contains("reference")) relevant["reference"].erase("cache");
+  for (const char* key : {"checkpoint", "evaluate", "log"}) relevant["train"].erase(key);
+  relevant["seed"] = run.at("run").at("seed");
+  return sha256_of(relevant.dump() + data + weights_digest(run, policy, false));
+}
+
+std::vector<int64_t> all_of(const TrainingData& data) {
+  std::vector<int64_t> indices(size_t(data.size()));
+  std::iota(indices.begin(), indices.end(), int64_t(0));
+  return indices;
+}
+
+int64_t count_of(Unit unit, const MicroBatch& micro) {
+  switch (unit) {
+    case Unit::kToken: return micro.row_U.size(0);
+    case Unit::kSequence: return micro.sequences;
+    case Unit::kPair: return micro.pairs;
+  }
+  throw Error("unknown unit of a loss");
+}
+
+}  // namespace
+
+struct Trainer::StepTotals {
+  double numerator = 0, count = 0;
+  int64_t rows = 0, units = 0;
+  std::map<std::string, std::pair<double, double>> metrics;  // sum, how many
+
+  Json means() const {
+    Json row = {{"loss", count > 0 ? numerator / count : 0.0}};
+    for (const auto& [name, total] : metrics) row[name] = total.second > 0 ? total.first / total.second : 0.0;
+    return row;
+  }
+};
+
+Trainer::Trainer(const Json& run, const std::string& folder, HostServices& host) : run_(run), folder_(folder), host_(host) {
+  const Json& algorithm = run.at("algorithm");
+  const Json metadata = host.metadata("algorithm/1", algorithm.at("use").get<std::string>());
+  needs_reference_ = metadata.value("reference", false);
+  algorithm_object_ = host.object("algorithm/1", algorithm.at("use").get<std::string>(), algorithm.value("options", Json::object()));
+  algorithm_ = static_cast<const Algorithm*>(algorithm_object_->object);
+
+  policy_ = load_model(load_options(run), host);
+  const Json& train = run.at("train");
+  EncodeOptions encode{train.at("max_length"), train.value("share_prompt", true)};
+  const std::string shape = metadata.value("sample", "supervised");
+  train_.data = std::make_unique<TrainingData>(run.at("data").at("train"), shape, policy_, encode, host);
+  if (run.at("data").contains("eval") && train.at("evaluate").value("every", 0) > 0) {
+    eval_.data = std::make_unique<TrainingData>(run.at("data").at("eval"), shape, policy_, encode, host);
+  }
+  plan_ = std::make_unique<StepPlan>(train, run.at("run").at("seed"), *train_.data);
+  schedule_ = std::make_unique<Schedule>(run.value("schedule", Json::object()), run.at("optimizer").at("learning_rate"), plan_->steps());
+  checkpoints_ = std::make_unique<CheckpointStore>(folder + "/checkpoints", digest_of(run, train_.data->digest(), policy_), host);
+}
+
+void Trainer::prepare_reference() {
+  if (!needs_reference_) return;
+  const Json& reference = run_.at("reference");
+  const std::string path = reference.value("path", "");
+  const auto load = [&] {
+    LoadOptions options = load_options(run_);
+    if (!path.empty()) options.path = path;
+    return std::make_unique<LoadedModel>(load_model(options, host_));
+  };
+  if (reference.value("mode", "cached") == "live") {
+    live_reference_ = load();
+    return;
+  }
+  const std::unique_ptr<LoadedModel> other = path.empty() ? nullptr : load();
+  LoadedModel& model = other ? *other : policy_;
+  const std::string weights = weights_digest(run_, model, other != nullptr);
+  for (Split* split : {&train_, &eval_}) {
+    if (!split->data) continue;
+    const std::string key = sha256_of(weights + split->data->digest() + run_.at("model").at("dtype").dump() +
+                                      run_.at("run").at("device").dump() + run_.at("model").value("options", Json::object()).dump());
+    std::vector<int64_t> indices = split == &train_ ? plan_->used() : all_of(*split->data);
+    split->reference = std::make_unique<ReferenceScores>(reference.at("cache"), key, host_);
+    split->reference->complete(indices, *split->data, model, run_.at("train").at("tokens_per_batch"));
+  }
+}
+
+at::Tensor Trainer::reference_units(Split& split, std::span<const int64_t> indices, std::span<const Encoded* const> samples) {
+  if (split.reference) return split.reference->of(indices).to(policy_.device);
+  std::vector<float> all;
+  for (const std::vector<float>& scores : score_units(samples, *live_reference_)) all.insert(all.end(), scores.begin(), scores.end());
+  return at::tensor(all, at::kFloat).to(policy_.device);
+}
+
+Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& split, bool learn) {
+  std::vector<std::shared_ptr<const Encoded>> held;
+  std::vector<const Encoded*> samples;
+  std::vector<int64_t> kept;
+  for (const int64_t index : indices) {
+    auto sample = split.data->at(index);
+    if (!sample) continue;
+    samples.push_back(held.emplace_back(std::move(sample)).get());
+    kept.push_back(index);
+  }
+  const at::AutoGradMode mode(learn);
+  StepTotals totals;
+  for (const std::vector<size_t>& bin : split_by_rows(samples, run_.at("train").at("tokens_per_batch"))) {
+    std::vector<const Encoded*> part;
+    std::vector<int64_t> part_indices;
+    for (const size_t i : bin) part.push_back(samples[i]), part_indices.push_back(kept[i]);
+    MicroBatch micro = pack(part, policy_.model->shape().position_axes, policy_.device);
+    micro.scores.logprob_U = log_likelihood(*policy_.model, micro);
+    if (needs_reference_) micro.scores.reference_U = reference_units(split, part_indices, part);
+    const Loss loss = algorithm_->loss(micro.scores);
+    if (learn) {
+      loss.numerator.backward();
+      optimizer_->accumulate();
+    }
+    totals.numerator += loss.numerator.item<double>();
+    totals.count += double(count_of(loss.unit, micro));
+    totals.rows += micro.rows;
+    totals.units += micro.row_U.size(0);
+    for (const Metric& metric : loss.metrics) {
+      auto& [sum, n] = totals.metrics[metric.name];
+      sum += metric.values.detach().sum(at::kDouble).item<double>();
+      n += double(metric.values.numel());
+    }
+  }
+  return totals;
+}
+
+Json Trainer::train_step(int64_t step) {
+  const auto started = Clock::now();
+  const StepTotals totals = pass(plan_->samples(step), train_, true);
+  if (totals.count == 0) throw ExitError(Exit::kData, "step " + std::to_string(step) + " has nothing to learn from: every row was dropped");
+  if (!std::isfinite(totals.numerator)) {
+    throw Error("step " + std::to_string(step) + ": the loss is " + std::to_string(totals.numerator) +
+                "; lower optimizer.learning_rate or look at the rows of this step; the last checkpoint is whole");
+  }
+  std::unique_ptr<StepAudit> audit;
+  if (step == 1) audit = std::make_unique<StepAudit>(policy_.parameters, *optimizer_);
+  const double learning_rate = schedule_->at(step);
+  const AdamW::Result update = optimizer_->step(learning_rate, totals.count, run_.at("train").at("clip"));
+  if (!update.finite) {
+    throw Error("step " + std::to_string(step) + ": the gradient is not finite, the weights are unchanged; lower " +
+                "optimizer.learning_rate or look at the rows of this step; the last checkpoint is whole");
+  }
+  if (audit) audit->verify();
+  tokens_ += double(totals.rows);
+
+  const double seconds = seconds_since(started);
+  Json row = totals.means();
+  row["learning_rate"] = learning_rate;
+  row["gradient_norm"] = update.gradient_norm;
+  row["tokens"] = totals.rows;
+  row["scored_tokens"] = totals.units;
+  row["tokens_per_s"] = double(totals.rows) / seconds;
+  row["seconds"] = seconds;
+  row["memory_mb"] = double(peak_memory()) / 1e6;
+  return row;
+}
+
+Json Trainer::evaluate() {
+  Json row = Json::object();
+  const Json means = pass(all_of(*eval_.data), eval_, false).means();
+  for (const auto& [name, value] : means.items()) row["eval/" + name] = value;
+  return row;
+}
+
+void Trainer::save(int64_t step) {
+  checkpoints_->save(step, optimizer_->state(), {{"tokens", tokens_}}, run_.at("train").at("checkpoint").value("keep", int64_t(2)));
+}
+
+Json Trainer::run() {
+  const auto started = Clock::now();
+  prepare_reference();
+  const double reference_seconds = seconds_since(started);
+
+  std::vector<Parameter> trainable;
+  for (Parameter& parameter : policy_.parameters) {
+    const auto frozen = run_.at("model").value("freeze", std::vector<std::string>());
+    if (std::any_of(frozen.begin(), frozen.end(), [&](const std::string& glob) { return matches(glob, parameter.name); })) continue;
+    parameter.tensor.set_requires_grad(true);
+    trainable.push_back(parameter);
+  }
+  if (trainable.empty()) throw Error("model.freeze leaves nothing to train");
+  optimizer_ = std::make_unique<AdamW>(trainable, run_.at("optimizer"));
+
+  int64_t step = 0;
+  if (const auto found = checkpoints_->newest()) {
+    checkpoints_->load(*found, optimizer_->state());
+    optimizer_->restored();
+    step = found->step;
+    tokens_ = found->extra.value("tokens", 0.0);
+    host_.log(ATTUNE_LOG_INFO, "resuming from " + found->path);
+  }
+  host_.rewind_metrics(step);
+  const int64_t steps = plan_->steps(), every = run_.at("train").at("checkpoint").value("every", int64_t(0));
+  const int64_t evaluate_every = run_.at("train").at("evaluate").value("every", int64_t(0));
+  const auto training = Clock::now();
+  double learned = 0;
+  Json last = Json::object();
+  while (step < steps) {
+    last = train_step(++step);
+    learned += last.at("tokens").get<double>();
+    if (eval_.data && (step % evaluate_every == 0 || step == steps)) last.update(evaluate());
+    host_.metrics(step, last);
+    host_.progress("train", step, steps);
+    if (step == steps || (every > 0 && step % every == 0)) save(step);
+  }
+  const double seconds = seconds_since(training);
+  write_huggingface(folder_ + "/final", policy_, host_);
+  Json plan = plan_run(run_, policy_.model->shape(), policy_.parameters);
+  return {{"steps", steps},
+          {"epochs", plan_->epochs()},
+          {"loss", last.value("loss", Json())},
+          {"tokens", tokens_},
+          {"tokens_per_s", learned > 0 ? Json(learned / seconds) : Json()},
+          {"reference_seconds", reference_seconds},
+          {"train_seconds", seconds},
+          {"dropped_rows", train_.data->dropped()},
+          {"peak_memory_bytes", peak_memory()},
+          {"planned_memory_bytes", plan.at("memory").at("total")},
+          {"final", folder_ + "/final"}};
+}
+
+}  // namespace attune

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/engine/training_data.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "kernel/engine/random.h"
+#include "kernel/host/exit.h"
+
+namespace attune {
+namespace {
+
+constexpr int64_t kKeptRows = 50'000'000;  // about 1 GB of encoded samples
+
+}  // namespace
+
+TrainingData::TrainingData(const Json& sources, const std::string& shape, LoadedModel& loaded, const EncodeOptions& options,
+                           HostServices& host)
+    : loaded_(loaded), host_(host), options_(options), shape_(shape) {
+  for (const Json& source : sources) {
+    sources_.push_back({host.samples(source), size_, source.value("max_dropped", 0.0)});
+    size_ += sources_.back().samples->size();
+    digest_ += sources_.back().samples->digest() + "+";
+  }
+  if (size_ == 0) throw ExitError(Exit::kData, "the training data has no samples");
+  digest_ += std::to_string(options.max_length) + "+" + std::to_string(options.share_prompt);
+}
+
+std::shared_ptr<const Encoded> TrainingData::at(int64_t index) {
+  if (const auto found = encoded_.find(index); found != encoded_.end()) return found->second;
+  if (dropped_.contains(index)) return nullptr;
+  const auto after = std::upper_bound(sources_.begin(), sources_.end(), index,
+                                      [](int64_t i, const Source& source) { return i < source.first; });
+  Source& source = *std::prev(after);
+  std::shared_ptr<const Encoded> made;
+  try {
+    const SampleBuilder sample = source.samples->at(index - source.first);
+    const attune_sample c = sample.c();
+    if (shape_ == "pair" && c.n_views != 2) {
+      throw Error("expected a pair (a chosen and a rejected answer), found " + std::to_string(c.n_views) + " view(s)");
+    }
+    if (shape_ == "supervised" && c.n_views != 1) {
+      throw Error("expected one conversation, found " + std::to_string(c.n_views) + "; choose which answer to learn from");
+    }
+    made = std::make_shared<const Encoded>(loaded_.model->encode(c, *loaded_.tokenizer, options_));
+  } catch (const Error& error) {
+    drop(source, index, error.what());
+    return nullptr;
+  }
+  if (kept_rows_ < kKeptRows) {
+    kept_rows_ += int64_t(made->ids.size());
+    encoded_[index] = made;
+  }
+  return made;
+}
+
+void TrainingData::drop(Source& source, int64_t index, const std::string& why) {
+  const std::string row = source.samples->describe(index - source.first) + ": " + why;
+  dropped_[index] = why;
+  const double allowed = source.max_dropped * double(source.samples->size());
+  if (double(++source.dropped) > allowed) {
+    throw ExitError(Exit::kData, row + (source.max_dropped == 0 ? "\n  = help: mend the row, or allow a share of rows to be dropped: max_dropped = 0.01"
+                                                                : "\n  = help: more rows than max_dropped = " + Json(source.max_dropped).dump() + " allows"));
+  }
+  host_.log(ATTUNE_LOG_WARN, "dropped " + row);
+}
+
+StepPlan::StepPlan(const Json& train, uint64_t seed, TrainingData& data)
+    : seed_(seed), size_(data.size()), shuffle_(train.value("shuffle", true)) {
+  const int64_t steps = train.value("steps", int64_t(0));
+  const int64_t samples_per_step = train.value("samples_per_step", int64_t(0));
+  const int64_t tokens_per_step = train.value("tokens_per_step", int64_t(0));
+  const int64_t last = steps > 0 ? INT64_MAX : int64_t(std::llround(train.value("epochs", 1.0) * double(size_)));
+
+  for (int64_t position = 0; position < last && (steps == 0 || int64_t(ends_.size()) < steps);) {
+    if (samples_per_step > 0) {
+      position = std::min(position + samples_per_step, last);
+    } else {
+      for (int64_t rows = 0; rows < tokens_per_step && position < last; ++position) {
+        const auto sample = data.at(index_at(position));
+        if (sample) rows += int64_t(sample->ids.size());
+      }
+    }
+    ends_.push_back(position);
+  }
+}
+
+int64_t StepPlan::index_at(int64_t position) const {
+  const int64_t epoch = position / size_, index = position % size_;
+  return shuffle_ ? shuffled(seed_, epoch, index, size_) : index;
+}
+
+std::vector<int64_t> StepPlan::samples(int64_t step) const {
+  std::vector<int64_t> indices;
+  for (int64_t position = step > 1 ? ends_[size_t(step) - 2] : 0; position < ends_[size_t(step) - 1]; ++position) {
+    indices.push_back(index_at(position));
+  }
+  return indices;
+}
+
+std::vector<int64_t> StepPlan::used() const {
+  std::set<int64_t> indices;
+  const int64_t end = ends_.empty() ? 0 : ends_.back();
+  for (int64_t position = 0; position < end && int64_t(indices.size()) < size_; ++position) indices.insert(index_at(position));
+  return {indices.begin(), indices.end()};
+}
+
+}  // namespace attune

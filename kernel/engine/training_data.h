@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "attune/model.h"
+#include "kernel/engine/loaded_model.h"
+#include "kernel/host/engine_api.h"
+
+namespace attune {
+
+/// The samples of several sources, encoded. Sample i is the same rows whatever was asked for before. Encoded samples are
+/// kept while they fit.
+class TrainingData {
+ public:
+  /// `sources` is the list [[data.train]] or [[data.eval]]; `shape` what the algorithm asks for ("supervised", "pair").
+  TrainingData(const Json& sources, const std::string& shape, LoadedModel& loaded, const EncodeOptions& options, HostServices& host);
+
+  int64_t size() const { return size_; }
+  /// Null where the sample was dropped. Throws ExitError(kData) when more were dropped than the manifest allows.
+  std::shared_ptr<const Encoded> at(int64_t index);
+  /// Identifies data, rendering and encoding.
+  std::string digest() const { return digest_; }
+  int64_t dropped() const { return int64_t(dropped_.size()); }
+
+ private:
+  struct Source {
+    std::unique_ptr<SampleSource> samples;
+    int64_t first;
+    double max_dropped;
+    int64_t dropped = 0;
+  };
+  void drop(Source& source, int64_t index, const std::string& why);
+
+  std::vector<Source> sources_;
+  LoadedModel& loaded_;
+  HostServices& host_;
+  EncodeOptions options_;
+  std::string shape_, digest_;
+  int64_t size_ = 0, kept_rows_ = 0;
+  std::unordered_map<int64_t, std::shared_ptr<const Encoded>> encoded_;
+  std::unordered_map<int64_t, std::string> dropped_;
+};
+
+/// Which samples each optimizer step sees: a pure function of seed, data and the [train] table.
+class StepPlan {
+ public:
+  StepPlan(const Json& train, uint64_t seed, TrainingData& data);
+  int64_t steps() const { return int64_t(ends_.size()); }
+  /// Sample indices of step 1, 2, ....
+  std::vector<int64_t> samples(int64_t step) const;
+  /// Every sample that some step sees, ascending.
+  std::vector<int64_t> used() const;
+  double epochs() const { return ends_.empty() ? 0 : double(ends_.back()) / double(size_); }
+
+ private:
+  int64_t index_at(int64_t position) const;
+
+  uint64_t seed_;
+  int64_t size_;
+  bool shuffle_;
+  std::vector<int64_t> ends_;  // position in the stream of samples after each step
+};
+
+}  // namespace attune

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/host/plugins/loader.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/dll/shared_library.hpp>
+#include <climits>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+
+#include "kernel/host/manifest/option_schema.h"
+#include "kernel/host/plugins/fp_mode.h"
+#include "kernel/host/plugins/rules.h"
+
+namespace attune {
+namespace {
+
+namespace dll = boost::dll;
+
+thread_local std::string failure;
+
+std::string code_name(int32_t code) {
+  static constexpr const char* names[] = {
+      "ATTUNE_OK",   "ATTUNE_E_INVALID", "ATTUNE_E_UNSUPPORTED", "ATTUNE_E_NOT_FOUND",
+      "ATTUNE_E_IO", "ATTUNE_E_NOMEM",   "ATTUNE_E_CANCELLED",   "ATTUNE_E_INTERNAL"};
+  const bool known = code >= 0 && code < static_cast<int32_t>(std::size(names));
+  return std::to_string(code) + (known ? std::string(" (") + names[code] + ")" : "");
+}
+
+/// Runs plugin code. Nothing may throw through the C boundary, yet what does is caught and named.
+template <typename Body>
+auto call(const std::string& id, const char* function, Body body) {
+  const auto blame = [&](const std::string& what) {
+    return Error(id + ": " + function + ": an exception left the plugin (rule P-11): " + what +
+                     "; report it to the plugin's author",
+                 ATTUNE_E_INTERNAL);
+  };
+  failure.clear();
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    throw blame(error.what());
+  } catch (...) {
+    throw blame("no std::exception");
+  }
+}
+
+dll::shared_library open_library(const std::string& file, std::error_code& error,
+                                 std::string& why) {
+  dll::shared_library library;
+  try {
+    library.load(file, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+  } catch (const std::system_error& failed) {
+    error = failed.code();
+    why = failed.what();
+  }
+  return library;
+}
+
+}  // namespace
+
+std::string last_failure() { return std::exchange(failure, {}); }
+
+void check(int32_t code, std::string_view plugin_id, std::string_view function) {
+  if (code == ATTUNE_OK) return;
+  const std::string said = last_failure();
+  throw Error(std::string(plugin_id) + ": " + std::string(function) + ": " +
+                  (said.empty() ? "failed with code " + code_name(code) + " and no message" : said),
+              code);
+}
+
+// ---- a plugin in this process
+// ---------------------------------------------------------------------------------------
+
+struct Loader::Opened {
+  std::string id;
+  dll::shared_library library;
+  const attune_entry* entry = nullptr;
+  bool initialised = false;
+  std::optional<Refused> refused;
+  std::atomic<std::shared_ptr<const Log>> log;
+  attune_host host{};
+  attune_log log_service{};
+
+  explicit Opened(std::string plugin_id) : id(std::move(plugin_id)) {
+    host = {.size = ATTUNE_END(attune_host, fail),
+            .abi_major = ATTUNE_ABI_MAJOR,
+            .abi_minor = ATTUNE_ABI_MINOR,
+            .context = this,
+            .service = &Opened::service,
+            .fail = &Opened::fail};
+    log_service = {.size = ATTUNE_END(attune_log, write),
+                   .reserved = 0,
+                   .context = this,
+                   .write = &Opened::write};
+  }
+
+  static const void* service(const attune_host* host, const char* service_id) {
+    auto& self = *static_cast<Opened*>(host->context);
+    return service_id && std::string_view(service_id) == "attune.log/1" ? &self.log_service
+                                                                        : nullptr;
+  }
+
+  static int32_t fail(const attune_host*, int32_t code, attune_str why) {
+    try {
+      failure.assign(why.data ? why.data : "", why.data ? why.size : 0);
+    } catch (const std::bad_alloc&) {
+      failure.clear();
+    }
+    return code;
+  }
+
+  static void write(const attune_log* service, int32_t level, attune_str message) {
+    const auto& self = *static_cast<const Opened*>(service->context);
+    try {
+      if (const auto log = self.log.load())
+        (*log)(self.id, level, {message.data ? message.data : "", message.data ? message.size : 0});
+    } catch (...) {
+      // A message that cannot be written is no reason to unwind through a plugin.
+    }
+  }
+};
+
+namespace {
+
+/// Every plugin that this process opened, by file. Never destroyed: closing a library while
+/// something of it is alive crashes.
+struct Everything {
+  std::mutex mutex;
+  std::map<std::string, Loader::Opened*> plugins;
+  dll::shared_library engine_library;
+  std::string engine_file;
+  Engine* engine = nullptr;
+  dll::shared_library cuda;
+};
+
+Everything& everything() {
+  static auto* const all = new Everything;
+  return *all;
+}
+
+/// P-03: the code is what the note says. "" where it is.
+std::string entry_difference(const attune_entry* entry, const PluginInfo& plugin) {
+  if (!entry) return "attune_plugin_v1 returned NULL";
+  if (entry->size < ATTUNE_END(attune_entry, factories) || !entry->id || !entry->fingerprint ||
+      !entry->factories) {
+    return "an entry of " + std::to_string(entry->size) + " bytes that lacks members";
+  }
+  if (entry->id != plugin.id)
+    return "id \"" + std::string(entry->id) + "\" in the code, \"" + plugin.id + "\" in the note";
+  if (entry->abi_major != plugin.abi_major || entry->abi_minor != plugin.abi_minor) {
+    return "ABI " + std::to_string(entry->abi_major) + "." + std::to_string(entry->abi_minor) +
+           " in the code, " + std::to_string(plugin.abi_major) + "." +
+           std::to_string(plugin.abi_minor) + " in the note";
+  }
+  if (entry->fingerprint != plugin.fingerprint)
+    return "fingerprint \"" + std::string(entry->fingerprint) + "\" in the code";
+
+  std::set<std::string> in_code, in_note;
+  for (auto factory = entry->factories; *factory; ++factory) {
+    const attune_factory& made = **factory;
+    if (made.size < ATTUNE_END(attune_factory, create) || !made.kind || !made.name || !made.create)
+      return "a factory that lacks members";
+    in_code.insert(std::string(made.kind) + " \"" + made.name + "\"");
+  }
+  for (const Provided& provided : plugin.provides)
+    in_note.insert(provided.kind + " \"" + provided.name + "\"");
+  for (const auto& name : in_code) {
+    if (!in_note.contains(name)) return "factory " + name + " in the code alone";
+  }
+  for (const auto& name : in_note) {
+    if (!in_code.contains(name)) return "factory " + name + " in the note alone";
+  }
+  return "";
+}
+
+/// Refuses a plugin that changed the floating-point mode since `before`, and restores it.
+void check_fp_mode(uint64_t before, const PluginInfo& plugin) {
+  const uint64_t after = fp_mode();
+  if (after == before) return;
+  set_fp_mode(before);
+  char found[64];
+  std::snprintf(found, sizeof found, "0x%llx after loading, 0x%llx before",
+                static_cast<unsigned long long>(after), static_cast<unsigned long long>(before));
+  throw Refused({"P-17", plugin.file, "the floating-point mode to stay as it is", found,
+                 "link the plugin, and what is linked into it, without -ffast-math"});
+}
+
+/// Opens the file and compares its entry with the note.
+void open_entry(const PluginInfo& plugin, Loader::Opened& opened) {
+  const uint64_t mode = fp_mode();
+  std::error_code error;
+  std::string why;
+  opened.library = open_library(plugin.file, error, why);
+  check_fp_mode(mode, plugin);
+  if (error) {
+    throw Refused(
+        {"P-08", plugin.file, "every library and symbol that it needs to be there", why,
+         "install what is missing beside the plugin, or rebuild it with attune_add_plugin"});
+  }
+  const auto entry_point = opened.library.get<const attune_entry*()>("attune_plugin_v1");
+  opened.entry = call(plugin.id, "attune_plugin_v1", [&] { return entry_point(); });
+  if (const std::string difference = entry_difference(opened.entry, plugin); !difference.empty()) {
+    throw Refused({"P-03", plugin.file, "the code to be what its note says", difference,
+                   "build plugin.toml and the source together, with attune_add_plugin"});
+  }
+}
+
+}  // namespace
+
+// ---- engine
+// ---------------------------------------------------------------------------------------------------------
+
+Engine* load_engine(const std::string& file) {
+  Everything& all = everything();
+  const std::scoped_lock lock(all.mutex);
+  if (all.engine) return all.engine;
+  if (!std::filesystem::exists(file)) {
+    throw ExitError(Exit::kPluginMissing, "engine library " + file +
+                                              ": expected it to be there, since this run needs "
+                                              "tensors; install Attune with its engine");
+  }
+  std::error_code error;
+  std::string why;
+  auto library = open_library(file, error, why);
+  if (error) {
+    throw ExitError(Exit::kPluginRefused, "engine library " + file + ": cannot be opened: " + why +
+                                              "; is LibTorch where it was when Attune was built?");
+  }
+  if (!library.has("attune_engine_v1")) {
+    throw ExitError(Exit::kPluginRefused,
+                    "engine library " + file +
+                        ": expected it to export attune_engine_v1; it is of another Attune");
+  }
+  Engine* const engine = library.get<Engine*()>("attune_engine_v1")();
+  if (!engine)
+    throw ExitError(Exit::kPluginRefused,
+                    "engine library " + file + ": attune_engine_v1 returned NULL");
+  all.engine_library = std::move(library);
+  all.engine_file = file;
+  return all.engine = engine;
+}
+
+void load_cuda() {
+  Everything& all = everything();
+  const std::scoped_lock lock(all.mutex);
+  if (all.cuda.is_loaded()) return;
+  void* const cpu = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
+  char folder[PATH_MAX] = "";
+  const bool found = cpu && dlinfo(cpu, RTLD_DI_ORIGIN, folder) == 0;
+  if (cpu) dlclose(cpu);
+  if (!found)
+    throw ExitError(Exit::kRunFailed,
+                    "CUDA: expected LibTorch in the process, found none; load the engine first");
+
+  const std::string file = std::string(folder) + "/libtorch_cuda.so";
+  const std::string cure = "; install a LibTorch with CUDA, or set device = \"cpu\"";
+  if (!std::filesystem::exists(file)) {
+    throw ExitError(Exit::kRunFailed,
+                    "CUDA: expected " + file + ", found a LibTorch without CUDA" + cure);
+  }
+  std::error_code error;
+  std::string why;
+  auto library = open_library(file, error, why);
+  if (error)
+    throw ExitError(Exit::kRunFailed, "CUDA: " + file + " cannot be opened: " + why + cure);
+  all.cuda = std::move(library);
+}
+
+// ---- loader
+// ---------------------------------------------------------------------------------------------------------
+
+Loader::Loader(const Registry& registry, std::string engine_file, Log log)
+    : registry_(registry),
+      engine_file_(std::move(engine_file)),
+      log_(std::make_shared<const Log>(std::move(log))) {}
+
+Loader::~Loader() {
+  for (Opened* opened : opened_) {
+    if (opened->log.load() == log_) opened->log.store(nullptr);
+  }
+}
+
+void Loader::prove(std::span<const Provider> providers) {
+  std::vector<Refusal> refusals;
+  std::set<std::string> fine;
+  for (const Provider& provider : providers) {
+    const PluginInfo& plugin = *provider.plugin;
+    if (proven_.contains(plugin.file) || !fine.insert(plugin.file).second) continue;
+    const auto found = check_file(plugin, registry_.host());
+    refusals.insert(refusals.end(), found.begin(), found.end());
+  }
+  if (!refusals.empty()) throw Refused(std::move(refusals));
+  proven_.merge(fine);
+}
+
+Loader::Opened& Loader::open(const PluginInfo& plugin) {
+  if (plugin.tier == Tier::kTorch) load_engine(engine_file_);
+  Everything& all = everything();
+  const std::scoped_lock lock(all.mutex);
+  Opened*& opened = all.plugins[std::filesystem::weakly_canonical(plugin.file).string()];
+  if (!opened) {
+    opened = new Opened(plugin.id);
+    opened->log.store(log_);
+    try {
+      open_entry(plugin, *opened);
+    } catch (const Refused& refused) {
+      // A second attempt would not run the file's constructors again, and so would find nothing
+      // wrong.
+      opened->refused = refused;
+    } catch (...) {
+      opened = nullptr;
+      throw;
+    }
+  }
+  if (opened->refused) throw *opened->refused;
+  opened->log.store(log_);
+  if (std::find(opened_.begin(), opened_.end(), opened) == opened_.end()) opened_.push_back(opened);
+  if (!opened->initialised && opened->entry->init) {
+    const uint64_t mode = fp_mode();
+    check(call(plugin.id, "init", [&] { return opened->entry->init(&opened->host); }), plugin.id,
+          "init");
+    check_fp_mode(mode, plugin);
+  }
+  opened->initialised = true;
+  return *opened;
+}
+
+LoadedObject Loader::create(std::string_view kind, std::string_view use, const Json& options) {
+  return create(registry_.resolve(kind, use), options);
+}
+
+LoadedObject Loader::create(const Provider& provider, const Json& options) {
+  const PluginInfo& plugin = *provider.plugin;
+  const Provided& wanted = *provider.factory;
+  Json given;
+  try {
+    given = validate_options(wanted.options, options.is_null() ? Json::object() : options);
+  } catch (const ExitError&) {
+    throw;
+  } catch (const Error& error) {
+    throw ExitError(Exit::kManifest, wanted.kind + " \"" + provider.use() + "\": " + error.what());
+  }
+  prove({&provider, 1});
+  const Opened& opened = open(plugin);
+  for (auto factory = opened.entry->factories; *factory; ++factory) {
+    if ((*factory)->kind != wanted.kind || (*factory)->name != wanted.name) continue;
+    Arena arena;
+    const attune_value value = to_value(given, arena);
+    LoadedObject made{nullptr, plugin.id};
+    check(call(plugin.id, "create",
+               [&] { return (*factory)->create(&opened.host, &value, &made.table); }),
+          plugin.id, "create");
+    if (!made.table)
+      throw Error(plugin.id +
+                  ": create: reported success and made nothing; report it to the plugin's author");
+    return made;
+  }
+  throw Error(plugin.id + ": factory " + wanted.kind + " \"" + wanted.name + "\" is gone");
+}
+
+void Loader::shutdown() {
+  for (auto opened = opened_.rbegin(); opened != opened_.rend(); ++opened) {
+    if ((*opened)->initialised && (*opened)->entry->deinit) {
+      call((*opened)->id, "deinit", [&] { (*opened)->entry->deinit(); });
+    }
+    (*opened)->initialised = false;
+  }
+  opened_.clear();
+}
+
+}  // namespace attune

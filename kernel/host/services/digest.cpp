@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/host/services/digest.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <vector>
+
+#include "kernel/host/exit.h"
+
+namespace attune {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kPiece = 4 << 20;
+
+std::string digest_now(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) {
+    throw ExitError(Exit::kData, file.string() + ": cannot be read: " + std::strerror(errno));
+  }
+  Sha256 digest;
+  std::vector<char> piece(kPiece);
+  while (in.read(piece.data(), kPiece), in.gcount() > 0) {
+    digest.add({piece.data(), static_cast<size_t>(in.gcount())});
+  }
+  if (in.bad()) {
+    throw ExitError(Exit::kData, file.string() + ": reading failed before the end of the file");
+  }
+  return digest.hex();
+}
+
+}  // namespace
+
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  if (!state_->context || EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) != 1) {
+    throw Error("OpenSSL has no SHA-256 here; check the installation of libcrypto",
+                ATTUNE_E_INTERNAL);
+  }
+}
+
+Sha256::~Sha256() = default;
+
+Sha256& Sha256::add(std::string_view bytes) {
+  EVP_DigestUpdate(state_->context, bytes.data(), bytes.size());
+  return *this;
+}
+
+Sha256& Sha256::add_sized(std::string_view bytes) {
+  return add(std::to_string(bytes.size())).add(":").add(bytes);
+}
+
+std::string Sha256::hex() {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_DigestFinal_ex(state_->context, digest, &size);
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) {
+    text += kDigits[digest[i] >> 4];
+    text += kDigits[digest[i] & 15];
+  }
+  return text;
+}
+
+std::string sha256(std::string_view bytes) { return Sha256().add(bytes).hex(); }
+
+std::string sha256_file(const fs::path& file) {
+  using Key = std::tuple<std::string, uintmax_t, fs::file_time_type::rep>;
+  static std::mutex mutex;
+  static std::map<Key, std::string> known;
+
+  std::error_code problem;
+  const fs::path absolute = fs::weakly_canonical(file, problem);
+  const uintmax_t size = fs::file_size(file, problem);
+  if (problem) throw ExitError(Exit::kData, file.string() + ": " + problem.message());
+  const Key key{absolute.string(), size, fs::last_write_time(file).time_since_epoch().count()};
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+  }
+  std::string digest = digest_now(file);
+  const std::lock_guard lock(mutex);
+  return known[key] = std::move(digest);
+}
+
+std::string sha256_tree(const fs::path& path) {
+  if (!fs::is_directory(path)) return sha256_file(path);
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  Sha256 digest;
+  for (const fs::path& file : files) {
+    digest.add_sized(fs::relative(file, path).generic_string()).add(sha256_file(file));
+  }
+  return digest.hex();
+}
+
+}  // namespace attune

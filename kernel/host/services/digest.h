@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace attune {
+
+/// SHA-256 of what is added, in lower-case hex.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  Sha256& add(std::string_view bytes);
+  /// Adds the length first, so that ("ab", "c") and ("a", "bc") differ.
+  Sha256& add_sized(std::string_view bytes);
+  /// Ends the digest; call once.
+  std::string hex();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+std::string sha256(std::string_view bytes);
+
+/// Of a file's bytes. Remembered in this process until the file's size or time of change differ. [any]
+std::string sha256_file(const std::filesystem::path& file);
+
+/// Of a file, or of the names and bytes of every file below a folder.
+std::string sha256_tree(const std::filesystem::path& path);
+
+}  // namespace attune

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/host/services/samples.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "kernel/host/services/digest.h"
+
+namespace attune {
+namespace {
+
+constexpr int64_t kRowsPerRead = 256;
+constexpr size_t kNamedRows = 5;
+
+bool same_turn(const attune_turn& a, const attune_turn& b) {
+  if (view(a.role) != view(b.role) || a.n_parts != b.n_parts) return false;
+  for (size_t p = 0; p < a.n_parts; ++p) {
+    const attune_part &x = a.parts[p], &y = b.parts[p];
+    const auto bytes = [](attune_blob blob) {
+      return std::string_view(static_cast<const char*>(blob.data), blob.size);
+    };
+    if (x.kind != y.kind || view(x.uri) != view(y.uri) || bytes(x.data) != bytes(y.data)) return false;
+  }
+  return true;
+}
+
+/// What is wrong with a sample's shape, or "".
+std::string fault_of(const attune_sample& sample) {
+  if (sample.n_views == 0) return "the dataset gave a sample without a conversation";
+  for (size_t v = 0; v < sample.n_views; ++v) {
+    const attune_view& view = sample.views[v];
+    if (view.n_turns == 0) return "the dataset gave a conversation without turns";
+    if (sample.n_prompt > view.n_turns) return "the prompt is longer than the conversation";
+    for (size_t t = 0; t < sample.n_prompt; ++t) {
+      if (!same_turn(sample.views[0].turns[t], view.turns[t])) {
+        return "the conversations of a sample do not share their prompt (turn " + std::to_string(t + 1) + ")";
+      }
+    }
+  }
+  return "";
+}
+
+/// Rows through the reader and the dataset.
+class Mapper {
+ public:
+  explicit Mapper(SamplePlugins& plugins) : plugins_(plugins) {}
+
+  int64_t rows() const {
+    int64_t count = 0;
+    plugins_.reader_failure.check(plugins_.reader->count(plugins_.reader->self, &count),
+                                  "counting rows", Exit::kData);
+    return count;
+  }
+
+  /// Calls `use(row, samples, why)` for each row; `why` is empty unless the row does not map.
+  template <typename Use>
+  void each(int64_t first, int64_t n, Use use) const {
+    int64_t row = first;
+    const auto take = [&](const attune_value* record) {
+      std::vector<SampleBuilder> samples;
+      std::string why = map(*record, samples);
+      if (!why.empty()) samples.clear();
+      use(row++, samples, why);
+    };
+    plugins_.reader_failure.check(collect<ValueSinkOf>(take,
+                                                       [&](const attune_value_sink* sink) {
+                                                         return plugins_.reader->read(plugins_.reader->self,
+                                                                                      first, n, sink);
+                                                       }),
+                                  "row " + std::to_string(row + 1), Exit::kData);
+    if (row != first + n) {
+      throw ExitError(Exit::kData, plugins_.reader_failure.who() + ": gave " + std::to_string(row - first) +
+                                       " of " + std::to_string(n) + " rows from row " +
+                                       std::to_string(first + 1) + "; has the file changed?");
+    }
+  }
+
+ private:
+  std::string map(const attune_value& record, std::vector<SampleBuilder>& samples) const {
+    std::string fault;
+    const auto take = [&](const attune_sample* sample) {
+      if (fault.empty()) fault = fault_of(*sample);
+      if (fault.empty()) samples.push_back(SampleBuilder::copy(*sample));
+    };
+    const int32_t code = collect<SampleSinkOf>(take, [&](const attune_sample_sink* sink) {
+      return plugins_.dataset->map(plugins_.dataset->self, &record, sink);
+    });
+    if (code == ATTUNE_E_INVALID || code == ATTUNE_E_UNSUPPORTED) return plugins_.dataset_failure.why(code);
+    plugins_.dataset_failure.check(code, "mapping a row");
+    return fault;
+  }
+
+  SamplePlugins& plugins_;
+};
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g %%", share * 100);
+  return text;
+}
+
+std::string complaint(const SampleOptions& options, const std::string& dataset,
+                      const std::vector<DroppedRow>& dropped, int64_t rows) {
+  std::string text = options.path + ": " + std::to_string(dropped.size()) + " of " + std::to_string(rows) +
+                     " rows do not map with " + dataset + " (allowed: " + percent(options.max_dropped) + ")";
+  for (size_t i = 0; i < std::min(dropped.size(), kNamedRows); ++i) {
+    text += "\n  row " + std::to_string(dropped[i].record) + ": " + dropped[i].why;
+  }
+  if (dropped.size() > kNamedRows) {
+    text += "\n  and " + std::to_string(dropped.size() - kNamedRows) + " more";
+  }
+  char share[32];
+  std::snprintf(share, sizeof share, "%.3g",
+                std::min(1.0, double(dropped.size()) / double(rows) * 1.05 + 0.0005));
+  return text + "\n  Mend the rows or the dataset's options, or allow the loss: max_dropped = " + share;
+}
+
+class MappedSamples final : public SampleSource {
+ public:
+  MappedSamples(SamplePlugins plugins, SampleOptions options,
+                const std::function<void(const std::vector<DroppedRow>&)>& dropped)
+      : plugins_(std::move(plugins)), options_(std::move(options)), mapper_(plugins_) {
+    const int64_t there_are = mapper_.rows();
+    rows_ = options_.limit > 0 ? std::min(options_.limit, there_are) : there_are;
+    const std::vector<DroppedRow> lost = count_samples();
+    if (double(lost.size()) > options_.max_dropped * double(rows_)) {
+      throw ExitError(Exit::kData, complaint(options_, plugins_.dataset_failure.who(), lost, rows_));
+    }
+    if (size() == 0) {
+      throw ExitError(Exit::kData, options_.path + ": has no samples: " + std::to_string(rows_) +
+                                       " rows were read with " + plugins_.dataset_failure.who());
+    }
+    if (!lost.empty()) dropped(lost);
+  }
+
+  int64_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
+
+  SampleBuilder at(int64_t index) override {
+    const int64_t row = row_of(index);
+    if (row != cached_row_) {
+      mapper_.each(row, 1, [&](int64_t, std::vector<SampleBuilder>& samples, const std::string& why) {
+        if (!why.empty()) {
+          throw ExitError(Exit::kData, describe(index) + ": " + why + " (it mapped before: the file has changed)");
+        }
+        cached_ = std::move(samples);
+      });
+      cached_row_ = row;
+    }
+    const size_t within = static_cast<size_t>(index - first_of(row));
+    if (within >= cached_.size()) {
+      throw ExitError(Exit::kData, describe(index) + ": gives fewer samples than before; the file has changed");
+    }
+    const attune_sample sample = cached_[within].c();
+    SampleBuilder made = SampleBuilder::copy(sample);
+    if (sample.id.size == 0) made.id(default_id(row, within));
+    return made;
+  }
+
+  std::string digest() const override {
+    return Sha256()
+        .add(sha256_file(options_.path))
+        .add_sized(options_.mapping)
+        .add_sized(std::to_string(options_.limit))
+        .hex();
+  }
+
+  std::string describe(int64_t index) const override {
+    return std::filesystem::path(options_.path).filename().string() + " row " +
+           std::to_string(row_of(index) + 1);
+  }
+
+ private:
+  std::vector<DroppedRow> count_samples() {
+    std::vector<DroppedRow> lost;
+    ends_.reserve(static_cast<size_t>(rows_));
+    int64_t total = 0;
+    for (int64_t first = 0; first < rows_; first += kRowsPerRead) {
+      mapper_.each(first, std::min(kRowsPerRead, rows_ - first),
+                   [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
+                     if (!why.empty()) lost.push_back({row + 1, why});
+                     ends_.push_back(total += static_cast<int64_t>(samples.size()));
+                   });
+    }
+    return lost;
+  }
+
+  int64_t row_of(int64_t index) const {
+    return std::upper_bound(ends_.begin(), ends_.end(), index) - ends_.begin();
+  }
+  int64_t first_of(int64_t row) const { return row == 0 ? 0 : ends_[static_cast<size_t>(row - 1)]; }
+
+  std::string default_id(int64_t row, size_t within) const {
+    const bool several = ends_[static_cast<size_t>(row)] - first_of(row) > 1;
+    return std::to_string(row + 1) + (several ? "." + std::to_string(within + 1) : "");
+  }
+
+  SamplePlugins plugins_;
+  SampleOptions options_;
+  Mapper mapper_;
+  int64_t rows_ = 0;
+  std::vector<int64_t> ends_;  ///< per row: samples up to and with it
+  int64_t cached_row_ = -1;
+  std::vector<SampleBuilder> cached_;
+};
+
+}  // namespace
+
+std::unique_ptr<SampleSource> open_samples(SamplePlugins plugins, SampleOptions options,
+                                           const std::function<void(const std::vector<DroppedRow>&)>& dropped) {
+  return std::make_unique<MappedSamples>(std::move(plugins), std::move(options), dropped);
+}
+
+FirstRows map_first_rows(SamplePlugins& plugins, int64_t rows) {
+  const Mapper mapper(plugins);
+  FirstRows found;
+  found.rows = std::min(rows, mapper.rows());
+  if (found.rows == 0) return found;
+  mapper.each(0, found.rows, [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
+    if (!why.empty()) found.dropped.push_back({row + 1, why});
+    found.samples += static_cast<int64_t>(samples.size());
+  });
+  return found;
+}
+
+}  // namespace attune
