@@ -22,7 +22,9 @@ if(LibTorch_FOUND AND NOT TARGET attune::torch)
   add_library(attune::torch INTERFACE IMPORTED)
   target_include_directories(attune::torch SYSTEM INTERFACE
     "${LibTorch_INCLUDE}" "${LibTorch_INCLUDE}/torch/csrc/api/include")
+  # ATen's parallel_for is a header that is serial without OpenMP; LibTorch brings the runtime.
+  target_compile_options(attune::torch INTERFACE -fopenmp)
   # libtorch_cpu finds the libraries that it needs itself by its own run path.
   target_link_libraries(attune::torch INTERFACE "${LibTorch_CPU}" "${LibTorch_C10}")
-  target_link_options(attune::torch INTERFACE "-Wl,-rpath,${ATTUNE_TORCH}/lib" "-Wl,--allow-shlib-undefined")
+  target_link_options(attune::torch INTERFACE "-Wl,-rpath,${ATTUNE_TORCH}/lib" "-Wl,--allow-shlib-undefined" -fopenmp)
 endif()

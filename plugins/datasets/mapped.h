@@ -12,7 +12,7 @@ namespace attune::testing {
 
 /// {"views": [["user: Why?", "assistant: So."]], "n_prompt": 1}. Media parts read "<image uri>", a
 /// weight other than 1
-/// "(0.5)", a rating is a number and feedback "feedback: ..." after the turns; id and labels only
+/// " x0.5", a rating is a number and feedback "feedback: ..." after the turns; id and labels only
 /// where there are any.
 inline Json readable(const attune_sample& sample) {
   static constexpr const char* kinds[] = {"?", "text", "image", "audio", "video"};
@@ -31,7 +31,7 @@ inline Json readable(const attune_sample& sample) {
           text.append("<").append(kinds[part.kind]).append(" ").append(view(part.uri)).append(">");
         }
       }
-      if (turn.weight != 1) text.append(" (").append(Json(turn.weight).dump()).append(")");
+      if (turn.weight != 1) text.append(" x").append(Json(turn.weight).dump());
       turns.push_back(text);
     }
     if (!std::isnan(source.rating)) turns.push_back(source.rating);

@@ -41,8 +41,9 @@ at::Tensor product(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at
 struct ProductGradients {
   at::Tensor x_NI, weight_OI, bias_O;
 };
-ProductGradients product_backward(const at::Tensor& grad_NO, const at::Tensor& x_NI, const at::Tensor& weight_OI,
-                                  bool need_x, bool need_weight, bool need_bias) {
+ProductGradients product_backward(const at::Tensor& grad_NO, const at::Tensor& x_NI,
+                                  const at::Tensor& weight_OI, bool need_x, bool need_weight,
+                                  bool need_bias) {
   const auto stored = weight_OI.scalar_type();
   const auto dtype = compute_dtype(weight_OI);
   const at::Tensor g_NO = grad_NO.to(dtype);
@@ -55,23 +56,25 @@ ProductGradients product_backward(const at::Tensor& grad_NO, const at::Tensor& x
 
 class Linear final : public Function<Linear> {
  public:
-  static Variable forward(AutogradContext* ctx, const Variable& x_NI, const Variable& weight_OI, const Variable& bias_O) {
+  static Variable forward(AutogradContext* ctx, const Variable& x_NI, const Variable& weight_OI,
+                          const Variable& bias_O) {
     ctx->save_for_backward({x_NI, weight_OI});
     ctx->saved_data["bias"] = bias_O.defined();
     return product(x_NI, weight_OI, bias_O);
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const auto saved = ctx->get_saved_variables();
-    const auto made = product_backward(grads[0], saved[0], saved[1], ctx->needs_input_grad(0), ctx->needs_input_grad(1),
-                                       ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2));
+    const auto made = product_backward(
+        grads[0], saved[0], saved[1], ctx->needs_input_grad(0), ctx->needs_input_grad(1),
+        ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2));
     return {made.x_NI, made.weight_OI, made.bias_O};
   }
 };
 
 class GatedLinear final : public Function<GatedLinear> {
  public:
-  static Variable forward(AutogradContext* ctx, const Variable& gate_NF, const Variable& up_NF, const Variable& weight_DF,
-                          const Variable& bias_D) {
+  static Variable forward(AutogradContext* ctx, const Variable& gate_NF, const Variable& up_NF,
+                          const Variable& weight_DF, const Variable& bias_D) {
     ctx->save_for_backward({gate_NF, up_NF, weight_DF});
     ctx->saved_data["bias"] = bias_D.defined();
     return product(at::silu(gate_NF).mul_(up_NF), weight_DF, bias_D);
@@ -81,8 +84,9 @@ class GatedLinear final : public Function<GatedLinear> {
     const auto &gate_NF = saved[0], &up_NF = saved[1], &weight_DF = saved[2];
     const bool need_gate = ctx->needs_input_grad(0), need_up = ctx->needs_input_grad(1);
     const at::Tensor silu_NF = at::silu(gate_NF);
-    auto made = product_backward(grads[0], ctx->needs_input_grad(2) ? silu_NF * up_NF : silu_NF, weight_DF, need_gate || need_up,
-                                 ctx->needs_input_grad(2), ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(3));
+    auto made = product_backward(grads[0], ctx->needs_input_grad(2) ? silu_NF * up_NF : silu_NF,
+                                 weight_DF, need_gate || need_up, ctx->needs_input_grad(2),
+                                 ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(3));
     at::Tensor grad_up_NF, grad_gate_NF;
     if (need_up) grad_up_NF = silu_NF.mul_(made.x_NI);
     if (need_gate) grad_gate_NF = at::silu_backward(made.x_NI.mul_(up_NF), gate_NF);
@@ -92,14 +96,16 @@ class GatedLinear final : public Function<GatedLinear> {
 
 class RmsNorm final : public Function<RmsNorm> {
  public:
-  static Variable forward(AutogradContext* ctx, const Variable& x_ND, const Variable& weight_D, double eps) {
+  static Variable forward(AutogradContext* ctx, const Variable& x_ND, const Variable& weight_D,
+                          double eps) {
     auto [y_ND, inverse_N] = rms_norm_forward(x_ND, weight_D, eps);
     ctx->save_for_backward({x_ND, weight_D, inverse_N});
     return y_ND;
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const auto saved = ctx->get_saved_variables();
-    auto [grad_x_ND, grad_weight_D] = rms_norm_backward(grads[0].contiguous(), saved[0], saved[1], saved[2]);
+    auto [grad_x_ND, grad_weight_D] =
+        rms_norm_backward(grads[0].contiguous(), saved[0], saved[1], saved[2]);
     return {grad_x_ND, grad_weight_D, Variable()};
   }
 };
@@ -119,11 +125,12 @@ at::Tensor linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at:
 at::Tensor rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) {
   if (has_rms_norm_loops(x_ND, weight_D)) return RmsNorm::apply(x_ND.contiguous(), weight_D, eps);
   const at::Tensor wide_ND = x_ND.scalar_type() == at::kDouble ? x_ND : x_ND.to(at::kFloat);
-  return (wide_ND * (wide_ND.square().mean(-1, true) + eps).rsqrt()).to(x_ND.scalar_type()) * weight_D;
+  return (wide_ND * (wide_ND.square().mean(-1, true) + eps).rsqrt()).to(x_ND.scalar_type()) *
+         weight_D;
 }
 
-at::Tensor gated_linear(const at::Tensor& gate_NF, const at::Tensor& up_NF, const at::Tensor& weight_DF,
-                        const at::Tensor& bias_D) {
+at::Tensor gated_linear(const at::Tensor& gate_NF, const at::Tensor& up_NF,
+                        const at::Tensor& weight_DF, const at::Tensor& bias_D) {
   return GatedLinear::apply(gate_NF, up_NF, weight_DF, bias_D);
 }
 
@@ -133,7 +140,8 @@ at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD) {
     if (low.item<int64_t>() < 0 || high.item<int64_t>() >= weight_VD.size(0)) {
       const int64_t found = low.item<int64_t>() < 0 ? low.item<int64_t>() : high.item<int64_t>();
       throw Error("token id " + std::to_string(found) + " is outside the model's vocabulary of " +
-                  std::to_string(weight_VD.size(0)) + "; use the tokenizer that belongs to the model");
+                  std::to_string(weight_VD.size(0)) +
+                  "; use the tokenizer that belongs to the model");
     }
   }
   return at::embedding(weight_VD, ids_N);

@@ -7,7 +7,8 @@ namespace attune::nn {
 
 /// Legend: N rows, I in, O out, D width, F feed-forward width.
 
-/// The dtype that matrix products of `tensor` run in: on a CPU without bf16 instructions fp32 for bf16 and fp16, else its own.
+/// The dtype that matrix products of `tensor` run in: on a CPU without bf16 instructions fp32 for
+/// bf16 and fp16, else its own.
 at::ScalarType compute_dtype(const at::Tensor& tensor);
 
 /// x W^T + b: N x I -> N x O. `bias_O` may be undefined.
@@ -16,9 +17,10 @@ at::Tensor linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at:
 /// x / sqrt(mean(x^2) + eps) * weight, statistics in fp32.
 at::Tensor rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps);
 
-/// (silu(gate) * up) W^T + b, the second half of a SwiGLU feed-forward. Keeps only gate and up for the backward pass.
-at::Tensor gated_linear(const at::Tensor& gate_NF, const at::Tensor& up_NF, const at::Tensor& weight_DF,
-                        const at::Tensor& bias_D);
+/// (silu(gate) * up) W^T + b, the second half of a SwiGLU feed-forward. Keeps only gate and up for
+/// the backward pass.
+at::Tensor gated_linear(const at::Tensor& gate_NF, const at::Tensor& up_NF,
+                        const at::Tensor& weight_DF, const at::Tensor& bias_D);
 
 /// Rows of the table: N -> N x D. Throws Error where an id is outside it.
 at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD);

@@ -13,7 +13,8 @@ namespace attune::nn {
 namespace {
 
 constexpr int64_t kLanes = 16;
-/// Weight gradients are summed per block of rows, then over blocks: the same order whatever the number of threads.
+/// Weight gradients are summed per block of rows, then over blocks: the same order whatever the
+/// number of threads.
 constexpr int64_t kBlocks = 16;
 constexpr int64_t kGrain = 8192;
 
@@ -30,7 +31,8 @@ ATTUNE_FOR_EACH_CPU float dot(const float* a, const float* b, int64_t n) {
   return sum;
 }
 
-ATTUNE_FOR_EACH_CPU void scale(const float* x, const float* weight, float factor, float* out, int64_t n) {
+ATTUNE_FOR_EACH_CPU void scale(const float* x, const float* weight, float factor, float* out,
+                               int64_t n) {
   for (int64_t i = 0; i < n; ++i) out[i] = x[i] * factor * weight[i];
 }
 
@@ -39,11 +41,13 @@ ATTUNE_FOR_EACH_CPU void multiply(const float* a, const float* b, float* out, in
   for (int64_t i = 0; i < n; ++i) out[i] = a[i] * b[i];
 }
 
-ATTUNE_FOR_EACH_CPU void backward_row(const float* scaled, const float* x, float inverse, float mean, float* out, int64_t n) {
+ATTUNE_FOR_EACH_CPU void backward_row(const float* scaled, const float* x, float inverse,
+                                      float mean, float* out, int64_t n) {
   for (int64_t i = 0; i < n; ++i) out[i] = inverse * (scaled[i] - x[i] * mean);
 }
 
-ATTUNE_FOR_EACH_CPU void add_product(const float* grad, const float* x, float factor, float* sum, int64_t n) {
+ATTUNE_FOR_EACH_CPU void add_product(const float* grad, const float* x, float factor, float* sum,
+                                     int64_t n) {
   for (int64_t i = 0; i < n; ++i) sum[i] += grad[i] * (x[i] * factor);
 }
 
@@ -65,10 +69,12 @@ void put_row(const std::vector<float>& row, const at::Tensor& matrix, int64_t in
 
 bool has_rms_norm_loops(const at::Tensor& x_ND, const at::Tensor& weight_D) {
   const auto dtype = x_ND.scalar_type();
-  return x_ND.is_cpu() && dtype == weight_D.scalar_type() && (dtype == at::kFloat || dtype == at::kBFloat16);
+  return x_ND.is_cpu() && dtype == weight_D.scalar_type() &&
+         (dtype == at::kFloat || dtype == at::kBFloat16);
 }
 
-std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) {
+std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x_ND,
+                                                    const at::Tensor& weight_D, double eps) {
   const int64_t n = x_ND.size(0), d = x_ND.size(1);
   const at::Tensor weight = weight_D.to(at::kFloat), y_ND = at::empty_like(x_ND);
   const at::Tensor inverse_N = at::empty({n}, x_ND.options().dtype(at::kFloat));
@@ -77,17 +83,21 @@ std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x_ND, cons
     std::vector<float> room, out(wide ? 0 : d);
     for (int64_t row = begin; row < end; ++row) {
       const float* x = row_of(x_ND, row, d, room);
-      const float inverse = 1 / std::sqrt(dot(x, x, d) / static_cast<float>(d) + static_cast<float>(eps));
+      const float inverse =
+          1 / std::sqrt(dot(x, x, d) / static_cast<float>(d) + static_cast<float>(eps));
       inverse_N.data_ptr<float>()[row] = inverse;
-      scale(x, weight.const_data_ptr<float>(), inverse, wide ? y_ND.data_ptr<float>() + row * d : out.data(), d);
+      scale(x, weight.const_data_ptr<float>(), inverse,
+            wide ? y_ND.data_ptr<float>() + row * d : out.data(), d);
       if (!wide) put_row(out, y_ND, row);
     }
   });
   return {y_ND, inverse_N};
 }
 
-std::tuple<at::Tensor, at::Tensor> rms_norm_backward(const at::Tensor& grad_ND, const at::Tensor& x_ND,
-                                                     const at::Tensor& weight_D, const at::Tensor& inverse_N) {
+std::tuple<at::Tensor, at::Tensor> rms_norm_backward(const at::Tensor& grad_ND,
+                                                     const at::Tensor& x_ND,
+                                                     const at::Tensor& weight_D,
+                                                     const at::Tensor& inverse_N) {
   const int64_t n = x_ND.size(0), d = x_ND.size(1);
   const at::Tensor weight = weight_D.to(at::kFloat), grad_x_ND = at::empty_like(x_ND);
   const at::Tensor sums = at::zeros({kBlocks, d}, weight.options());
@@ -100,7 +110,8 @@ std::tuple<at::Tensor, at::Tensor> rms_norm_backward(const at::Tensor& grad_ND, 
       const float inverse = inverse_N.const_data_ptr<float>()[row];
       multiply(g, weight.const_data_ptr<float>(), scaled.data(), d);
       const float mean = dot(scaled.data(), x, d) / static_cast<float>(d) * inverse * inverse;
-      backward_row(scaled.data(), x, inverse, mean, wide ? grad_x_ND.data_ptr<float>() + row * d : out.data(), d);
+      backward_row(scaled.data(), x, inverse, mean,
+                   wide ? grad_x_ND.data_ptr<float>() + row * d : out.data(), d);
       if (!wide) put_row(out, grad_x_ND, row);
       add_product(g, x, inverse, sum, d);
     }

@@ -11,10 +11,13 @@ namespace attune::nn {
 bool has_rms_norm_loops(const at::Tensor& x_ND, const at::Tensor& weight_D);
 
 /// The norm, and 1 / sqrt(mean(x^2) + eps) of each row in fp32.
-std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps);
+std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x_ND,
+                                                    const at::Tensor& weight_D, double eps);
 
 /// Gradients of x and of the weight.
-std::tuple<at::Tensor, at::Tensor> rms_norm_backward(const at::Tensor& grad_ND, const at::Tensor& x_ND,
-                                                     const at::Tensor& weight_D, const at::Tensor& inverse_N);
+std::tuple<at::Tensor, at::Tensor> rms_norm_backward(const at::Tensor& grad_ND,
+                                                     const at::Tensor& x_ND,
+                                                     const at::Tensor& weight_D,
+                                                     const at::Tensor& inverse_N);
 
 }  // namespace attune::nn

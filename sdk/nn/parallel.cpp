@@ -13,9 +13,11 @@ void parallel(int64_t n, int64_t grain, c10::function_ref<void(int64_t begin, in
   const char* first = static_cast<const char*>(index.const_data_ptr());
   auto iterator = at::TensorIterator::borrowing_nullary_op(index);
   iterator.for_each(
-      [&](char** data, const int64_t*, int64_t size) {
-        const int64_t begin = data[0] - first;
-        body(begin, begin + size);
+      [&](char** data, const int64_t* strides, int64_t size, int64_t lines) {
+        for (int64_t line = 0; line < lines; ++line) {
+          const int64_t begin = data[0] + line * strides[1] - first;
+          body(begin, begin + size);
+        }
       },
       grain);
 }

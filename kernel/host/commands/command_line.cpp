@@ -105,12 +105,9 @@ Arguments parse_arguments(const CommandSpec& spec, const std::vector<std::string
     parsed = po::command_line_parser(words)
                  .options(options)
                  .style(style::unix_style & ~style::allow_guessing & ~style::allow_sticky)
-                 .positional(po::positional_options_description())
                  .run();
   } catch (const po::unknown_option& error) {
     refuse(spec.name, "unknown option " + error.get_option_name() + suggestion(spec, error.get_option_name()));
-  } catch (const po::too_many_positional_options_error&) {
-    refuse(spec.name, "too many arguments");
   } catch (const po::error& error) {
     refuse(spec.name, error.what());
   }

@@ -58,9 +58,11 @@ std::string show(const OptionSchema& schema, double bound) {
 std::string range_mistake(const OptionSchema& schema, double number) {
   if (!std::isfinite(number)) return "must be finite";
   if (schema.min && number < *schema.min) return "must be at least " + show(schema, *schema.min);
-  if (schema.above && number <= *schema.above) return "must be above " + show(schema, *schema.above);
+  if (schema.above && number <= *schema.above)
+    return "must be above " + show(schema, *schema.above);
   if (schema.max && number > *schema.max) return "must be at most " + show(schema, *schema.max);
-  if (schema.below && number >= *schema.below) return "must be below " + show(schema, *schema.below);
+  if (schema.below && number >= *schema.below)
+    return "must be below " + show(schema, *schema.below);
   return "";
 }
 
@@ -89,9 +91,9 @@ Json check_choice(const OptionSchema& schema, const Node& node, Report& report) 
 
 Json check_scalar(const OptionSchema& schema, const Node& node, Report& report) {
   if (!fits(schema, node.type)) {
-    report.add(node.place, {"`" + schema.name + "` takes " + wanted(schema),
-                            "this is " + std::string(describe(node.type)),
-                            type_cure(schema, node)});
+    report.add(node.place,
+               {"`" + schema.name + "` takes " + wanted(schema),
+                "this is " + std::string(describe(node.type)), type_cure(schema, node)});
     return nullptr;
   }
   if (schema.type == "int" || schema.type == "float") return check_number(schema, node, report);

@@ -77,6 +77,7 @@ Json Checker::table(const std::vector<OptionSchema>& schemas, const Node& node,
 void Checker::key(Json& out, const OptionSchema& schema, const Node& table, const Scope& scope) {
   Scope inner = inside(scope, schema.name);
   inner.title = title_of(schema, inner.section);
+  inner.parent = scope.title;
   if (const Member* member = table.find(schema.name)) {
     inner.place = member->key;
     out[schema.name] = value(schema, member->value, inner);
@@ -96,7 +97,7 @@ void Checker::key(Json& out, const OptionSchema& schema, const Node& table, cons
 
 void Checker::missing(const OptionSchema& schema, const Scope& scope) {
   const Scope inner = inside(scope, schema.name);
-  const bool tables = holds_tables(schema);
+  const bool tables = holds_tables(schema) && !schema.members.empty();
   const auto list = std::ranges::find_if(
       schema.members, [](const auto& m) { return m.required && is_table_list(m); });
   if (schema.type == "table" && list != schema.members.end()) {
@@ -105,14 +106,19 @@ void Checker::missing(const OptionSchema& schema, const Scope& scope) {
     return missing(*list, absent);
   }
   const std::string name = "`" + schema.name + "`";
-  report_.add(scope.place,
-              {(tables ? title_of(schema, inner.section) : name) + " is missing",
-               scope.title + " needs it",
-               tables ? schema.help : name + " (" + describe_option(schema) + "): " + schema.help});
+  report_.add(
+      scope.place,
+      {(tables ? title_of(schema, inner.section) : name) + " is missing", scope.title + " needs it",
+       tables ? schema.help : name + " (" + describe_option(schema) + "): " + schema.help});
 }
 
 Json Checker::value(const OptionSchema& schema, const Node& node, const Scope& scope) {
   if (schema.type == "list") return list(schema, node, scope);
+  if (schema.required && node.is_string() && node.scalar.get<std::string>().empty()) {
+    report_.add(node.place,
+                {"`" + schema.name + "` is empty", scope.parent + " needs it", schema.help});
+    return nullptr;
+  }
   if (schema.type == "path") return path(schema, node, scope);
   if (schema.type != "table") {
     record(node, scope, schema.secret);
@@ -120,10 +126,10 @@ Json Checker::value(const OptionSchema& schema, const Node& node, const Scope& s
   }
   if (!node.is_table()) {
     const bool header = node.is_list() && !node.items.empty() && node.items[0].is_table();
-    report_.add(node.place, {"`" + schema.name + "` takes a table",
-                             "this is " + std::string(describe(node.type)),
-                             header ? "write " + scope.title + ", with one pair of brackets"
-                                    : schema.help});
+    report_.add(
+        node.place,
+        {"`" + schema.name + "` takes a table", "this is " + std::string(describe(node.type)),
+         header ? "write " + scope.title + ", with one pair of brackets" : schema.help});
     return nullptr;
   }
   if (!schema.plugin.empty()) return plugin_table(schema, node, scope);
@@ -136,7 +142,9 @@ Json Checker::list(const OptionSchema& schema, const Node& node, const Scope& sc
     const bool header = node.is_table() && is_table_list(schema);
     report_.add(header ? scope.place : node.place,
                 {"`" + schema.name + "` takes a list of " +
-                     (header ? "tables" : schema.items == "enum" ? "words" : schema.items + "s"),
+                     (header                   ? "tables"
+                      : schema.items == "enum" ? "words"
+                                               : schema.items + "s"),
                  "this is " + std::string(describe(node.type)),
                  header ? "write " + scope.title + ", with two pairs of brackets"
                         : "put it in brackets: " + schema.name + " = [...]"});
@@ -218,11 +226,12 @@ void Checker::unknown(Json& out, const std::vector<const OptionSchema*>& known, 
     const std::string near = suggestion(member.name, known);
     if (!near.empty()) cures.push_back(near);
     const auto others = elsewhere(member.name, scope.title);
-    if (!others.empty()) cures.push_back("`" + member.name + "` belongs to " + join(others, " or "));
+    if (!others.empty())
+      cures.push_back("`" + member.name + "` belongs to " + join(others, " or "));
     if (cures.empty() && !known.empty()) {
       std::vector<std::string> names;
-      for (const auto* schema : known) names.push_back("`" + schema->name + "`");
-      cures.push_back("known are " + join(names));
+      for (const auto* schema : known) names.push_back(schema->name);
+      cures.push_back("known are " + quoted(names));
     }
     report_.add(member.key, {"unknown key `" + member.name + "`", "not a key of " + scope.title,
                              join(cures, "; ")});
@@ -272,10 +281,21 @@ std::string suggestion(const std::string& word, const std::vector<const OptionSc
   return "did you mean `" + near + "`? (" + describe_option(*known[static_cast<size_t>(at)]) + ")";
 }
 
+std::string shown(const Node& text) {
+  return text.secret || !text.is_string() ? "***" : text.scalar.get<std::string>();
+}
+
+std::string quoted(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const std::string& name : names) out.push_back("`" + name + "`");
+  return join(out);
+}
+
 std::string noun(std::string_view kind) { return std::string(kind.substr(0, kind.find('/'))); }
 
 std::string with_article(const std::string& word) {
-  const bool vowel = !word.empty() && std::string_view("aeiou").find(word[0]) != std::string_view::npos;
+  const bool vowel =
+      !word.empty() && std::string_view("aeiou").find(word[0]) != std::string_view::npos;
   return (vowel ? "an " : "a ") + word;
 }
 

@@ -28,11 +28,12 @@ struct Stages {
 
 /// The table that is being checked, as messages, sources and JSON pointers name it.
 struct Scope {
-  std::string title;    ///< "[optimizer]"
-  std::string section;  ///< "train.checkpoint": the title without brackets
-  std::string path;     ///< as the manifest writes it: "stage[0].algorithm"
-  std::string pointer;  ///< in the resolved JSON: "/stage/0/algorithm/options"
-  Place place;          ///< where a missing key is reported
+  std::string title;     ///< "[optimizer]"
+  std::string parent;    ///< title of the table around it
+  std::string section;   ///< "train.checkpoint": the title without brackets
+  std::string path;      ///< as the manifest writes it: "stage[0].algorithm"
+  std::string pointer;   ///< in the resolved JSON: "/stage/0/algorithm/options"
+  Place place;           ///< where a missing key is reported
   bool partial = false;  ///< defaults of a pipeline: required keys may come from a stage
   const Stages* stages = nullptr;
 };
@@ -41,8 +42,8 @@ struct Scope {
 /// beside a mistake is incomplete.
 class Checker {
  public:
-  /// Without a catalogue, no table may name a plugin. `folder` is where relative default paths start;
-  /// where it is empty, paths stay as they are.
+  /// Without a catalogue, no table may name a plugin. `folder` is where relative default paths
+  /// start; where it is empty, paths stay as they are.
   Checker(Report& report, const Catalogue* catalogue, std::filesystem::path folder)
       : report_(report), catalogue_(catalogue), folder_(std::move(folder)) {}
 
@@ -56,9 +57,12 @@ class Checker {
 
   /// Who provides what a table at this path uses.
   const ProviderInfo* used(const std::string& path) const;
+  /// The factories of a kind that the catalogue knows.
+  const std::vector<ProviderInfo>& providers(const std::string& kind);
   Sources& sources() { return sources_; }
   /// JSON pointers of values that reach no log.
   const std::vector<std::string>& secrets() const { return secrets_; }
+  void hide(const std::string& pointer) { secrets_.push_back(pointer); }
   Report& report() { return report_; }
 
  private:
@@ -76,7 +80,6 @@ class Checker {
   // Tables with `use`: checker_use.cpp.
   Json plugin_table(const OptionSchema& schema, const Node& node, const Scope& scope);
   const ProviderInfo* provider(const OptionSchema& schema, const Member& use, const Scope& scope);
-  const std::vector<ProviderInfo>& providers(const std::string& kind);
   std::vector<std::string> elsewhere(const std::string& key, const std::string& title);
   void find_elsewhere(std::vector<std::string>& found, const std::vector<OptionSchema>& schemas,
                       const std::string& section, const std::string& key, const std::string& title);
@@ -104,6 +107,12 @@ std::string title_of(const OptionSchema& schema, const std::string& section);
 
 /// "did you mean `x`? (float, required)", or empty.
 std::string suggestion(const std::string& word, const std::vector<const OptionSchema*>& known);
+
+/// The string for a message: "***" where it is secret.
+std::string shown(const Node& text);
+
+/// Each name in backquotes, with commas.
+std::string quoted(const std::vector<std::string>& names);
 
 /// "algorithm/1" -> "algorithm".
 std::string noun(std::string_view kind);

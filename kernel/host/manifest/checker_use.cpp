@@ -16,12 +16,6 @@ std::string full_name(const ProviderInfo& provider) {
   return provider.plugin_id + ":" + provider.name;
 }
 
-std::vector<std::string> quoted(const std::vector<std::string>& names) {
-  std::vector<std::string> out;
-  for (const std::string& name : names) out.push_back("`" + name + "`");
-  return out;
-}
-
 // Name first, then full name, each once.
 std::vector<std::string> names_of(const std::vector<ProviderInfo>& providers, bool full) {
   std::vector<std::string> names;
@@ -52,21 +46,19 @@ const ProviderInfo* Checker::provider(const OptionSchema& schema, const Member& 
   if (matches.size() == 1) return &(used_[scope.path] = matches[0]);
   const std::string what = noun(schema.plugin);
   if (matches.size() > 1) {
-    std::vector<std::string> ids = quoted(names_of(matches, true));
-    if (full) {
-      for (size_t i = 0; i < matches.size() && i < ids.size(); ++i) ids[i] += " in " + matches[i].file;
-    }
-    report_.add(use.value.place, {"two plugins provide the " + what + " `" + name + "`",
-                                  "which of them?", "write one of " + join(ids)});
+    report_.add(use.value.place,
+                {"two plugins provide the " + what + " `" + shown(use.value) + "`",
+                 "which of them?", "write one of " + quoted(names_of(matches, true))});
     return nullptr;
   }
   const auto known = names_of(all, full);
   const std::string near = nearest(name, known);
-  std::string cure = near.empty() ? "" : "did you mean `" + near + "`? ";
+  std::string cure = near.empty() ? "" : "did you mean `" + near + "`?; ";
   cure += known.empty() ? "no plugin provides " + with_article(what) + "; see `attune plugins list`"
-                        : "there is " + join(quoted(known));
-  report_.add(use.value.place, {"no plugin provides the " + what + " `" + name + "`",
-                                "not among the plugins found", cure},
+                        : "there is " + quoted(known);
+  report_.add(use.value.place,
+              {"no plugin provides the " + what + " `" + shown(use.value) + "`",
+               "not among the plugins found", cure},
               Severity::kPluginMissing);
   return nullptr;
 }
@@ -84,7 +76,8 @@ Json Checker::plugin_table(const OptionSchema& schema, const Node& node, const S
   if (name.empty()) {
     // Without a plugin its options are unknown. Where `use` may be left out, there are none.
     const bool optional = !find_option(schema.members, "use")->required;
-    if (!scope.partial && optional && (!use || use->value.is_string())) unknown(out, known, node, scope);
+    if (!scope.partial && optional && (!use || use->value.is_string()))
+      unknown(out, known, node, scope);
     return out;
   }
   const ProviderInfo* found = provider(schema, *use, scope);
@@ -95,10 +88,10 @@ Json Checker::plugin_table(const OptionSchema& schema, const Node& node, const S
   inner.title = scope.title + " with use = \"" + name + "\"";
   for (const OptionSchema& option : found->options) {
     if (find_option(schema.members, option.name)) {
-      report_.add(use->value.place,
-                  {"the plugin `" + found->plugin_id + "` declares the option `" + option.name + "`",
-                   "that key of " + scope.title + " belongs to the host",
-                   "ask the plugin's author to rename it"});
+      report_.add(use->value.place, {"the plugin `" + found->plugin_id + "` declares the option `" +
+                                         option.name + "`",
+                                     "that key of " + scope.title + " belongs to the host",
+                                     "ask the plugin's author to rename it"});
       continue;
     }
     known.push_back(&option);
@@ -115,7 +108,8 @@ void Checker::find_elsewhere(std::vector<std::string>& found,
     const std::string inner = section.empty() ? schema.name : section + "." + schema.name;
     if (schema.members.empty() || schema.name == "stage") continue;
     const std::string here = title_of(schema, inner);
-    if (here != title && std::ranges::find(schema.members, key, &OptionSchema::name) != schema.members.end()) {
+    if (here != title &&
+        std::ranges::find(schema.members, key, &OptionSchema::name) != schema.members.end()) {
       found.push_back(here);
     }
     find_elsewhere(found, schema.members, inner, key, title);
@@ -125,12 +119,14 @@ void Checker::find_elsewhere(std::vector<std::string>& found,
 std::vector<std::string> Checker::elsewhere(const std::string& key, const std::string& title) {
   std::vector<std::string> found;
   if (!catalogue_) return found;
-  if (title != "a manifest" && find_option(manifest_schema(), key)) found.push_back("the top level");
+  if (title != "a manifest" && find_option(manifest_schema(), key))
+    found.push_back("the top level");
   find_elsewhere(found, manifest_schema(), "", key, title);
   for (const OptionSchema& schema : manifest_schema()) {
     if (schema.plugin.empty()) continue;
     for (const ProviderInfo& provider : providers(schema.plugin)) {
-      if (std::ranges::find(provider.options, key, &OptionSchema::name) == provider.options.end()) continue;
+      if (std::ranges::find(provider.options, key, &OptionSchema::name) == provider.options.end())
+        continue;
       const std::string place =
           title_of(schema, schema.name) + " with use = \"" + provider.name + "\"";
       if (place != title) found.push_back(place);
@@ -147,9 +143,11 @@ void Checker::check_reference(const std::string& text, const OptionSchema& schem
   const std::string name = text.substr(1, dot == text.npos ? text.npos : dot - 1);
   const std::string output = dot == text.npos ? "" : text.substr(dot + 1);
   if (!scope.stages) {
-    report_.add(node.place, {"`" + text + "` names a stage, and this run has none",
-                             "expected a path", "only a run of kind \"pipeline\" has stages; a file "
-                                                "of that name is ./" + text});
+    report_.add(node.place,
+                {"`" + shown(node) + "` names a stage, and this run has none", "expected a path",
+                 "only a run of kind \"pipeline\" has stages; a file "
+                 "of that name is ./" +
+                     shown(node)});
     return;
   }
   const auto& names = scope.stages->names;
@@ -159,13 +157,14 @@ void Checker::check_reference(const std::string& text, const OptionSchema& schem
   for (auto stage = names.begin(); stage != current; ++stage) earlier.push_back(stage->name);
   if (at >= current) {
     const std::string near = nearest(name, earlier);
-    const std::string list = earlier.empty() ? "this is the first stage"
-                                             : "earlier stages: " + join(quoted(earlier));
-    report_.add(node.place, {"`" + text + "` names no earlier stage",
-                             at == names.end() ? "there is no stage `" + name + "`"
-                             : at == current   ? "`" + name + "` is this stage"
-                                               : "`" + name + "` comes later",
-                             near.empty() ? list : "did you mean `@" + near + "." + output + "`? " + list});
+    const std::string list =
+        earlier.empty() ? "this is the first stage" : "earlier stages: " + quoted(earlier);
+    report_.add(node.place,
+                {"`" + shown(node) + "` names no earlier stage",
+                 at == names.end() ? "there is no stage `" + name + "`"
+                 : at == current   ? "`" + name + "` is this stage"
+                                   : "`" + name + "` comes later",
+                 near.empty() ? list : "did you mean `@" + near + "." + output + "`? " + list});
     return;
   }
   const std::string has = at->kind == "train"      ? "final"

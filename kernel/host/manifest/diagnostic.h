@@ -32,8 +32,8 @@ struct Diagnostic {
 ///        = help: did you mean `learning_rate`? (float, required)
 std::string format(const Diagnostic& diagnostic);
 
-/// Everything that is wrong with a manifest, in file order. Exits with kPluginMissing where plugins are
-/// all that is missing, else with kManifest.
+/// Everything that is wrong with a manifest, in file order. Exits with kPluginMissing where plugins
+/// are all that is missing, else with kManifest.
 class ManifestError : public ExitError {
  public:
   explicit ManifestError(std::vector<Diagnostic> diagnostics);

@@ -542,15 +542,17 @@ const std::vector<OptionSchema>& manifest_schema() {
 
 std::string manifest_help() {
   std::string text =
-      "A manifest is one TOML file. Unknown keys are errors. Paths are relative to the file that writes\n"
-      "them; \"@stage.final\", \"@stage.answers\" and \"@stage.results\" are outputs of earlier stages of a\n"
-      "pipeline. ${NAME} in a string is a variable that [env] declares; $$ is a dollar sign. Tables named\n"
+      "A manifest is one TOML file. Unknown keys are errors. Paths are relative to the file that "
+      "writes\n"
+      "them; \"@stage.final\", \"@stage.answers\" and \"@stage.results\" are outputs of earlier "
+      "stages of a\n"
+      "pipeline. ${NAME} in a string is a variable that [env] declares; $$ is a dollar sign. "
+      "Tables named\n"
       "x-anything are kept and ignored.\n";
   for (const OptionSchema& schema : manifest_schema()) {
     const bool is_table = schema.type == "table" || schema.items == "table";
-    const std::string title =
-        is_table ? manifest::title_of(schema, schema.name)
-                 : schema.name + " (" + describe_option(schema) + ")";
+    const std::string title = is_table ? manifest::title_of(schema, schema.name)
+                                       : schema.name + " (" + describe_option(schema) + ")";
     text += "\n" + title + "  " + schema.help + "\n";
     if (!schema.runs.empty()) {
       text += "  read by: " + join(schema.runs) + (schema.required ? " (required)" : "") + "\n";

@@ -8,9 +8,9 @@
 
 namespace attune {
 
-/// Every key of a manifest that belongs to the host: what is checked, defaulted and printed. Options of
-/// plugins stand beside `use` and are declared by the plugins. The members of `stage` are name and kind;
-/// a stage also takes every table that has `runs`.
+/// Every key of a manifest that belongs to the host: what is checked, defaulted and printed.
+/// Options of plugins stand beside `use` and are declared by the plugins. The members of `stage`
+/// are name and kind; a stage also takes every table that has `runs`.
 const std::vector<OptionSchema>& manifest_schema();
 
 /// `attune help manifest`.

@@ -44,13 +44,20 @@ void Node::remove(std::string_view name) {
 
 std::string_view describe(Node::Type type) {
   switch (type) {
-    case Node::Type::kBool: return "a bool";
-    case Node::Type::kInt: return "an integer";
-    case Node::Type::kFloat: return "a float";
-    case Node::Type::kString: return "a string";
-    case Node::Type::kDate: return "a date or time";
-    case Node::Type::kList: return "a list";
-    case Node::Type::kTable: return "a table";
+    case Node::Type::kBool:
+      return "a bool";
+    case Node::Type::kInt:
+      return "an integer";
+    case Node::Type::kFloat:
+      return "a float";
+    case Node::Type::kString:
+      return "a string";
+    case Node::Type::kDate:
+      return "a date or time";
+    case Node::Type::kList:
+      return "a list";
+    case Node::Type::kTable:
+      return "a table";
   }
   return "nothing";
 }

@@ -15,7 +15,7 @@ struct SourceText {
   std::string name;              ///< as messages show it
   std::filesystem::path folder;  ///< absolute; relative paths in the text start here
   std::vector<std::string> lines;
-  int order = 0;        ///< messages are sorted by it
+  int order = 0;         ///< messages are sorted by it
   bool numbered = true;  ///< false: one line, whose number says nothing
 };
 

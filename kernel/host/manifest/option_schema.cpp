@@ -14,9 +14,9 @@ namespace manifest {
 namespace {
 
 constexpr std::array kTypes = {"bool", "int", "float", "string", "path", "enum", "list", "table"};
-const std::vector<std::string> kKeys = {"type",    "default", "required", "min",    "max",
-                                        "above",   "below",   "choices",  "items",  "secret",
-                                        "help",    "members", "plugin",   "runs"};
+const std::vector<std::string> kKeys = {"type",  "default", "required", "min",   "max",
+                                        "above", "below",   "choices",  "items", "secret",
+                                        "help",  "members", "plugin",   "runs"};
 
 [[noreturn]] void fail(const std::string& option, const std::string& what) {
   throw Error("option `" + option + "`: " + what);
@@ -26,8 +26,8 @@ bool is_type(std::string_view type) { return std::ranges::find(kTypes, type) != 
 
 std::string word(const std::string& option, const Member& member) {
   if (!member.value.is_string()) {
-    fail(option, "`" + member.name + "` takes a string, not " +
-                     std::string(describe(member.value.type)));
+    fail(option,
+         "`" + member.name + "` takes a string, not " + std::string(describe(member.value.type)));
   }
   return member.value.scalar.get<std::string>();
 }
@@ -54,19 +54,32 @@ std::vector<std::string> words(const std::string& option, const Member& member) 
 
 void read_key(OptionSchema& schema, const std::string& option, const Member& member) {
   const std::string& key = member.name;
-  if (key == "type") schema.type = word(option, member);
-  else if (key == "default") schema.default_value = to_json(member.value);
-  else if (key == "required") schema.required = flag(option, member);
-  else if (key == "min") schema.min = number(option, member);
-  else if (key == "max") schema.max = number(option, member);
-  else if (key == "above") schema.above = number(option, member);
-  else if (key == "below") schema.below = number(option, member);
-  else if (key == "choices") schema.choices = words(option, member);
-  else if (key == "items") schema.items = word(option, member);
-  else if (key == "secret") schema.secret = flag(option, member);
-  else if (key == "help") schema.help = word(option, member);
-  else if (key == "plugin") schema.plugin = word(option, member);
-  else if (key == "runs") schema.runs = words(option, member);
+  if (key == "type")
+    schema.type = word(option, member);
+  else if (key == "default")
+    schema.default_value = to_json(member.value);
+  else if (key == "required")
+    schema.required = flag(option, member);
+  else if (key == "min")
+    schema.min = number(option, member);
+  else if (key == "max")
+    schema.max = number(option, member);
+  else if (key == "above")
+    schema.above = number(option, member);
+  else if (key == "below")
+    schema.below = number(option, member);
+  else if (key == "choices")
+    schema.choices = words(option, member);
+  else if (key == "items")
+    schema.items = word(option, member);
+  else if (key == "secret")
+    schema.secret = flag(option, member);
+  else if (key == "help")
+    schema.help = word(option, member);
+  else if (key == "plugin")
+    schema.plugin = word(option, member);
+  else if (key == "runs")
+    schema.runs = words(option, member);
   else if (key != "members") {
     const std::string near = nearest(key, kKeys);
     fail(option, "unknown key `" + key + "`; " +
@@ -77,14 +90,16 @@ void read_key(OptionSchema& schema, const std::string& option, const Member& mem
 void check_consistency(const OptionSchema& schema, const std::string& option) {
   const std::vector<std::string> types(kTypes.begin(), kTypes.end());
   if (!is_type(schema.type)) {
-    fail(option, schema.type.empty() ? "`type` is missing; it is one of " + join(types)
-                                     : "unknown type `" + schema.type + "`; known are " + join(types));
+    fail(option, schema.type.empty()
+                     ? "`type` is missing; it is one of " + join(types)
+                     : "unknown type `" + schema.type + "`; known are " + join(types));
   }
   if (schema.help.empty()) fail(option, "`help` is missing; say in one sentence what it does");
   if (schema.required && schema.default_value) fail(option, "required, so a default is never used");
   const std::string& scalar = schema.type == "list" ? schema.items : schema.type;
   if (schema.type == "list" && (!is_type(scalar) || scalar == "list")) {
-    fail(option, "a list says in `items` what it holds: bool, int, float, string, path, enum or table");
+    fail(option,
+         "a list says in `items` what it holds: bool, int, float, string, path, enum or table");
   }
   if (schema.type != "list" && !schema.items.empty()) fail(option, "only a list has `items`");
   if ((scalar == "enum") == schema.choices.empty()) {
@@ -161,9 +176,11 @@ std::string pad(std::string text, size_t width) {
   return text;
 }
 
-void append(std::string& text, const std::vector<OptionSchema>& schemas, size_t depth, size_t width) {
+void append(std::string& text, const std::vector<OptionSchema>& schemas, size_t depth,
+            size_t width) {
   for (const OptionSchema& schema : schemas) {
-    const std::string name = std::string(2 * depth, ' ') + (schema.name == "*" ? "<name>" : schema.name);
+    const std::string name =
+        std::string(2 * depth, ' ') + (schema.name == "*" ? "<name>" : schema.name);
     text += "  " + pad(name, width) + "  " + pad(describe_option(schema), kTypeWidth) + "  " +
             schema.help + "\n";
     append(text, schema.members, depth + 1, width);
@@ -183,7 +200,8 @@ size_t widest(const std::vector<OptionSchema>& schemas, size_t depth) {
 std::string describe_option(const OptionSchema& schema) {
   std::string text = schema.type;
   if (schema.type == "list") text = "list of " + (schema.items == "enum" ? "words" : schema.items);
-  if (!schema.choices.empty()) text = (schema.type == "list" ? "list of " : "") + join(schema.choices, " | ");
+  if (!schema.choices.empty())
+    text = (schema.type == "list" ? "list of " : "") + join(schema.choices, " | ");
   if (schema.required) text += ", required";
   if (schema.default_value && !schema.secret && *schema.default_value != Json("")) {
     text += ", default " + schema.default_value->dump();

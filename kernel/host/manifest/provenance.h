@@ -17,8 +17,8 @@ struct Replaced {
   int column = 0;
 };
 
-/// Where a value comes from. `file` is "default" where nobody wrote it, "--set path=value" where the
-/// command line did (line 0).
+/// Where a value comes from. `file` is "default" where nobody wrote it, "--set path=value" where
+/// the command line did (line 0).
 struct Source {
   std::string file;
   int line = 0;

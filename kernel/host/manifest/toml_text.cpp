@@ -83,6 +83,18 @@ std::string reason(std::string_view description) {
   return std::string(description);
 }
 
+bool is_open_string(const std::string& what) {
+  return what.find("control characters") != what.npos;
+}
+
+std::string cure_of(const std::string& what) {
+  if (what == "could not determine value type") {
+    return "a string needs quotes; true and false are lower case";
+  }
+  if (what.starts_with("cannot redefine")) return "write each key once";
+  return is_open_string(what) ? "close the quotes on the same line" : "";
+}
+
 }  // namespace
 
 Node parse_toml(std::string_view text, const SourceText* source, int shift) {
@@ -99,10 +111,8 @@ std::optional<Node> parse_toml(std::string_view text, const SourceText& source, 
   try {
     return parse_toml(text, &source);
   } catch (const SyntaxError& error) {
-    Words words{.message = "this is not TOML", .label = error.what, .cure = ""};
-    if (error.what == "could not determine value type") {
-      words.cure = "a text needs quotes; true and false are lower case";
-    }
+    Words words{.message = "this is not TOML", .label = error.what, .cure = cure_of(error.what)};
+    if (is_open_string(error.what)) words.label = "the string does not end";
     report.add({.text = &source, .line = error.line, .column = error.column}, words);
     return std::nullopt;
   }

@@ -18,8 +18,8 @@ struct SyntaxError {
   std::string what;
 };
 
-/// Reads TOML. The places of the tree are in `source` (which may be null), `shift` columns to the right.
-/// Throws SyntaxError.
+/// Reads TOML. The places of the tree are in `source` (which may be null), `shift` columns to the
+/// right. Throws SyntaxError.
 Node parse_toml(std::string_view text, const SourceText* source, int shift = 0);
 
 /// As above; a syntax error goes to `report` and the answer is empty.

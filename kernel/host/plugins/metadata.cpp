@@ -13,7 +13,10 @@
 namespace attune {
 namespace {
 
-std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
+std::string in_quotes(std::string_view text) {
+  std::string quoted(1, '"');
+  return quoted.append(text).append(1, '"');
+}
 
 std::string type_of(const toml::node& node) {
   std::ostringstream text;

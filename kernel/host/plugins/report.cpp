@@ -216,7 +216,7 @@ Inspection inspect(const Registry& registry, const std::string& target) {
   return found;
 }
 
-std::string text(const Inspection& inspection) {
+std::string inspect_text(const Inspection& inspection) {
   std::string text;
   const auto line = [&](std::string name, const std::string& value) {
     name.resize(14, ' ');
@@ -250,7 +250,7 @@ std::string text(const Inspection& inspection) {
   return text;
 }
 
-Json json(const Inspection& inspection) {
+Json inspect_json(const Inspection& inspection) {
   Json json = {{"file", inspection.file}};
   if (inspection.info) {
     const PluginInfo& info = *inspection.info;

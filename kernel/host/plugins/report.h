@@ -30,7 +30,7 @@ struct Inspection {
 /// `target` is a file, a plugin id, or the name of a factory. Throws ExitError(kPluginMissing)
 /// where there is none.
 Inspection inspect(const Registry& registry, const std::string& target);
-std::string text(const Inspection& inspection);
-Json json(const Inspection& inspection);
+std::string inspect_text(const Inspection& inspection);
+Json inspect_json(const Inspection& inspection);
 
 }  // namespace attune

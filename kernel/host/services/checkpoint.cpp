@@ -63,6 +63,7 @@ Layout find_layout(const fs::path& path, const std::vector<std::string>& suffixe
                                      ": there is no such checkpoint; expected a folder with config.json "
                                      "and tensors, or one file (" + listed(suffixes) + ")");
   }
+  if (path.string().ends_with(kIndexSuffix)) return read_index(path);
   if (!fs::is_directory(path)) return {{path}, {}};
   for (const std::string& suffix : suffixes) {
     if (fs::exists(path / ("model" + suffix))) return {{path / ("model" + suffix)}, {}};

@@ -22,8 +22,8 @@ TEST(Conversations, MapsMessagesAndShareGpt) {
        R"({"system": "Be kind.", "conversations": [{"from": "human", "value": "Why?"},
            {"from": "gpt", "value": "So.", "weight": 0}, {"from": "human", "value": "And?"},
            {"from": "gpt", "value": "Then.", "weight": 0.5}]})",
-       R"({"views": [["system: Be kind.", "user: Why?", "assistant: So. (0.0)", "user: And?",
-                      "assistant: Then. (0.5)"]], "n_prompt": 2})"},
+       R"({"views": [["system: Be kind.", "user: Why?", "assistant: So. x0.0", "user: And?",
+                      "assistant: Then. x0.5"]], "n_prompt": 2})"},
       {"{}",
        R"({"system": "ignored", "conversations": [{"role": "system", "content": "Mine."},
            {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]})",
@@ -44,12 +44,12 @@ TEST(Conversations, MapsMessagesAndShareGpt) {
        R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"},
            {"role": "user", "content": "Why?"}]})",
        R"({"views": [["user: Hi", "assistant: Hello", "user: Why?"]], "n_prompt": 3})"},
-};
-for (const Row& row : rows) {
-  EXPECT_EQ(map_row("conversations", Json::parse(row.options), Json::parse(row.row)),
-            Json::parse(row.expected))
-      << row.row;
-}
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(map_row("conversations", Json::parse(row.options), Json::parse(row.row)),
+              Json::parse(row.expected))
+        << row.row;
+  }
 }
 
 TEST(Conversations, MapsEachFormOfPreference) {

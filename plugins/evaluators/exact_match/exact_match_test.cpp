@@ -68,18 +68,19 @@ TEST(ExactMatch, NormalisesAsTheOptionsSay) {
       {R"({"numeric": true})", R"("inf")", "inf", true},
       {R"({"numeric": true})", R"("1e3")", "1000", true},
       {R"({"numeric": true})", R"("0x10")", "16", false},
-      {R"({"extract": "answer is (\\d+)"})", R"("42")", "First the answer is 41, then the answer is 42", true},
-      {R"({"extract": "answer is (\\d+)"})", R"("42")", "42", false},
-      {R"({"extract": "answer is (\\d+)"})", R"("")", "no number", false},
-      {R"({"extract": "(-?[\\d,.]+)", "extract_reference": "#### (.+)", "numeric": true})",
+      {R"x({"extract": "answer is (\\d+)"})x", R"("42")",
+       "First the answer is 41, then the answer is 42", true},
+      {R"x({"extract": "answer is (\\d+)"})x", R"("42")", "42", false},
+      {R"x({"extract": "answer is (\\d+)"})x", R"("")", "no number", false},
+      {R"x({"extract": "(-?[\\d,.]+)", "extract_reference": "#### (.+)", "numeric": true})x",
        R"("6 * 7 = 42\n#### 42")", "It makes 42", true},
-};
-for (const Row& row : rows) {
-  EvaluatorUnderTest evaluator("exact_match", Json::parse(row.options));
-  const Json expected = {{"exact_match", row.equal ? 1.0 : 0.0}};
-  EXPECT_EQ(evaluator.score(with_answer(Json::parse(row.reference)), {row.answer}), expected)
-      << row.options << " " << row.reference << " " << row.answer;
-}
+  };
+  for (const Row& row : rows) {
+    EvaluatorUnderTest evaluator("exact_match", Json::parse(row.options));
+    const Json expected = {{"exact_match", row.equal ? 1.0 : 0.0}};
+    EXPECT_EQ(evaluator.score(with_answer(Json::parse(row.reference)), {row.answer}), expected)
+        << row.options << " " << row.reference << " " << row.answer;
+  }
 }
 
 TEST(ExactMatch, FallsBackToTheLastAssistantTurn) {
@@ -90,10 +91,10 @@ TEST(ExactMatch, FallsBackToTheLastAssistantTurn) {
 }
 
 TEST(ExactMatch, ReadsAnswersOfAnyLength) {
-  EvaluatorUnderTest evaluator("exact_match", {{"extract", "((?:x|y)+)z"}});
+  EvaluatorUnderTest evaluator("exact_match", {{"extract", "^((?:x|y)+)$"}});
 
-  EXPECT_EQ(evaluator.score(with_answer("y"), {std::string(200000, 'x')}),
-            Json({{"exact_match", 0.0}}));
+  EXPECT_EQ(evaluator.score(with_answer(std::string(20000, 'x')), {std::string(20000, 'x')}),
+            Json({{"exact_match", 1.0}}));
 }
 
 TEST(ExactMatch, RefusesWhatCannotBeCompared) {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only place that reads the environment, catches signals, prints errors and chooses the exit code.
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/host/commands/command.h"
+#include "kernel/host/exit.h"
+
+namespace {
+
+using attune::Exit;
+
+std::atomic<bool> interrupted = false;
+
+/// The first signal asks the run to stop at a good place; the second one ends the process.
+extern "C" void on_signal(int number) {
+  interrupted.store(true);
+  ::signal(number, SIG_DFL);
+}
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// A process with more rights than its caller takes no folders of code from the caller.
+bool privileged() { return ::geteuid() != ::getuid() || ::getegid() != ::getgid(); }
+
+std::string data_home() {
+  if (privileged()) return "";
+  if (const std::string given = variable("XDG_DATA_HOME"); !given.empty()) return given;
+  const std::string home = variable("HOME");
+  return home.empty() ? "" : home + "/.local/share";
+}
+
+std::string typed(int argc, char** argv) {
+  std::string text;
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_of(" \t\n'\"$&|;<>()*?[]{}\\") == word.npos;
+    std::string quoted = "'";
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    text += (i ? " " : "") + (plain ? word : quoted + "'");
+  }
+  return text;
+}
+
+int report(const std::string& what, Exit exit) {
+  std::cerr << "error: " << what << std::endl;
+  return static_cast<int>(exit);
+}
+
+int run(int argc, char** argv) {
+  attune::Console console{std::cin, std::cout, std::cerr};
+  console.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  console.err_is_terminal = ::isatty(STDERR_FILENO) == 1 && variable("TERM") != "dumb";
+  console.color = console.out_is_terminal && variable("NO_COLOR").empty();
+  console.interrupted = &interrupted;
+
+  std::error_code unknown;
+  const auto executable = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  attune::Context context{
+      .console = console,
+      .surroundings = {.executable = unknown ? argv[0] : executable.string(),
+                       .plugin_path = privileged() ? "" : variable("ATTUNE_PLUGIN_PATH"),
+                       .data_home = data_home(),
+                       .command_line = typed(argc, argv)},
+      .environment = [](const std::string& name) -> std::optional<std::string> {
+        const char* const value = std::getenv(name.c_str());
+        return value ? std::optional<std::string>(value) : std::nullopt;
+      }};
+  const int code = attune::dispatch(std::vector<std::string>(argv + 1, argv + argc), context);
+  if (!std::cout.flush()) return report("standard output cannot be written; is its disk full or its reader gone?", Exit::kRunFailed);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::signal(SIGINT, &on_signal);
+  ::signal(SIGTERM, &on_signal);
+  std::ios::sync_with_stdio(false);
+  try {
+    return run(argc, argv);
+  } catch (const attune::ManifestError& error) {
+    for (const attune::Diagnostic& diagnostic : error.diagnostics()) std::cerr << attune::format(diagnostic) << "\n";
+    const size_t count = error.diagnostics().size();
+    std::cerr << count << (count == 1 ? " error" : " errors") << std::endl;
+    return static_cast<int>(error.exit());
+  } catch (const attune::ExitError& error) {
+    return report(error.what(), error.exit());
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; use a smaller tokens_per_batch or batch", Exit::kRunFailed);
+  } catch (const std::exception& error) {
+    return report(error.what(), Exit::kRunFailed);
+  }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules that span several keys.
+#include <algorithm>
+#include <map>
+
+#include "kernel/host/manifest/nearest.h"
+#include "kernel/host/manifest/resolver.h"
+
+namespace attune::manifest {
+namespace {
+
+// Whether a number was given and is not zero. A value that was refused counts as given.
+bool given(const Json& table, const char* name) {
+  const Json value = table.value(name, Json());
+  return !value.is_number() || value.get<double>() != 0;
+}
+
+void exactly_one(const Json& out, const Node& root, const char* first, const char* second,
+                 const std::string& example, Report& report) {
+  const Member* table = root.find("train");
+  if (!table || !table->value.is_table() || !out.contains("train")) return;
+  const bool has_first = given(out["train"], first), has_second = given(out["train"], second);
+  const std::string names = std::string("`") + first + "` and `" + second + "`";
+  if (!has_first && !has_second) {
+    report.add(table->key,
+               {"[train] needs one of " + names, "neither is given", "for example " + example});
+  }
+  if (!has_first || !has_second) return;
+  const Member* a = table->value.find(first);
+  const Member* b = table->value.find(second);
+  if (!a || !b) return;
+  const bool b_later =
+      std::pair(a->key.line, a->key.column) < std::pair(b->key.line, b->key.column);
+  report.add((b_later ? b : a)->key,
+             {"[train] takes one of " + names, "both are given", "take out one"});
+}
+
+void check_betas(const Json& out, const Node& root, Report& report) {
+  const Member* betas = root.find({"optimizer", "betas"});
+  if (!betas || !betas->value.is_list() || out["optimizer"]["betas"].size() == 2) return;
+  report.add(betas->value.place,
+             {"`betas` takes two numbers", "this has " + std::to_string(betas->value.items.size()),
+              "for example betas = [0.9, 0.999]"});
+}
+
+bool makes(const ProviderInfo& dataset, const std::string& sample) {
+  const Json samples = dataset.metadata.value("samples", Json());
+  if (!samples.is_array()) return true;
+  return std::ranges::find(samples, Json(sample)) != samples.end();
+}
+
+// `consumer` says in its metadata which sample it needs, the dataset at `path` which it makes.
+void check_samples(const ProviderInfo* consumer, const Node& data, const std::string& path,
+                   Checker& checker) {
+  const ProviderInfo* dataset = checker.used(path);
+  const Member* use = data.find("use");
+  if (!consumer || !dataset || !use) return;
+  const Json sample = consumer->metadata.value("sample", Json());
+  if (!sample.is_string() || makes(*dataset, sample.get<std::string>())) return;
+  const auto needed = sample.get<std::string>();
+  std::vector<std::string> made, others;
+  for (const Json& each : dataset->metadata["samples"])
+    made.push_back(each.is_string() ? each.get<std::string>() : each.dump());
+  for (const ProviderInfo& other : checker.providers("dataset/1")) {
+    const bool says = other.metadata.value("samples", Json()).is_array();
+    if (says && makes(other, needed)) others.push_back(other.name);
+  }
+  checker.report().add(
+      use->value.place,
+      {"`" + consumer->name + "` needs " + needed + " samples, which the dataset `" +
+           dataset->name + "` does not make",
+       "makes " + (made.empty() ? "none" : join(made)),
+       others.empty() ? "no dataset makes them" : "datasets that do: " + quoted(others)});
+}
+
+bool is_name_character(char c, bool dots) {
+  const auto byte = static_cast<unsigned char>(c);
+  return std::isalnum(byte) || byte >= 0x80 || c == '_' || c == '-' || (dots && c == '.');
+}
+
+}  // namespace
+
+void check_train(const Json& out, const Node& root, const Scope& scope, Checker& checker) {
+  Report& report = checker.report();
+  exactly_one(out, root, "steps", "epochs", "steps = 200", report);
+  exactly_one(out, root, "samples_per_step", "tokens_per_step", "tokens_per_step = 8192", report);
+  check_betas(out, root, report);
+  const std::string prefix = scope.path.empty() ? "" : scope.path + ".";
+  for (const char* split : {"train", "eval"}) {
+    const Member* list = root.find({"data", split});
+    for (size_t i = 0; list && i < list->value.items.size(); ++i) {
+      check_samples(checker.used(prefix + "algorithm"), list->value.items[i],
+                    prefix + "data." + split + "[" + std::to_string(i) + "]", checker);
+    }
+  }
+}
+
+void check_evaluate(Json& out, const Node& root, const Scope& scope, Checker& checker) {
+  const Member* list = root.find("evaluate");
+  if (!list || !list->value.is_list()) return;
+  const std::string prefix = scope.path.empty() ? "" : scope.path + ".";
+  std::map<std::string, size_t> seen;
+  for (size_t i = 0; i < list->value.items.size(); ++i) {
+    const Node& entry = list->value.items[i];
+    const std::string path = prefix + "evaluate[" + std::to_string(i) + "]";
+    if (const Member* data = entry.find("data")) {
+      check_samples(checker.used(path), data->value, path + ".data", checker);
+    }
+    std::string name = entry.text("name");
+    const std::string use = entry.text("use");
+    if (name.empty()) name = use.substr(use.find(':') + 1);
+    if (name.empty()) continue;
+    out["evaluate"][i]["name"] = name;
+    const auto [first, fresh] = seen.try_emplace(name, i);
+    if (fresh) continue;
+    const Member* at = entry.find(entry.text("name").empty() ? "use" : "name");
+    checker.report().add(
+        at->value.place,
+        {"two evaluations are named `" + shown(from_json(name)) + "`",
+         "the other is entry " + std::to_string(first->second + 1) + " of [[evaluate]]",
+         "give this one a `name`"});
+  }
+}
+
+void check_name(const Node& table, bool dots, Report& report) {
+  const Member* member = table.find("name");
+  if (!member || !member->value.is_string()) return;
+  const auto name = member->value.scalar.get<std::string>();
+  const bool simple = std::ranges::all_of(name, [&](char c) { return is_name_character(c, dots); });
+  if (simple && !name.empty() && name[0] != '.' && name[0] != '-') return;
+  report.add(member->value.place,
+             {"`" + shown(member->value) + "` cannot name a folder",
+              dots ? "expected a simple file name" : "expected a simple file name without dots",
+              std::string(dots ? "use letters, digits, `_`, `-` and `.`"
+                               : "use letters, digits, `_` and `-`") +
+                  "; start with a letter, a digit or `_`"});
+}
+
+void check_unique_stages(const Node& stages, Report& report) {
+  std::map<std::string, size_t> seen;
+  for (size_t i = 0; i < stages.items.size(); ++i) {
+    const Member* name = stages.items[i].find("name");
+    if (!name || !name->value.is_string()) continue;
+    const auto [first, fresh] = seen.try_emplace(name->value.scalar.get<std::string>(), i);
+    if (fresh) continue;
+    report.add(name->value.place, {"two stages are named `" + shown(name->value) + "`",
+                                   "the other is stage " + std::to_string(first->second + 1),
+                                   "give each its own name"});
+  }
+}
+
+}  // namespace attune::manifest

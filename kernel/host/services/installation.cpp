@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/host/services/installation.h"
+
+#include <set>
+
+#include "kernel/host/services/digest.h"
+
+namespace attune {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Kinds that runs use without naming them.
+constexpr const char* kImplied[] = {"reader/1", "tokenizer/1", "weights/1"};
+
+/// The files of the plugins that `run` names.
+class UsedPlugins {
+ public:
+  explicit UsedPlugins(const Registry& registry) : registry_(registry) {}
+
+  void add_run(const Json& run) {
+    if (run.contains("model")) add_model(run["model"]);
+    if (run.contains("algorithm")) add("algorithm/1", run["algorithm"]);
+    for (const char* split : {"train", "eval"}) {
+      if (run.contains("data") && run["data"].contains(split)) add_each("dataset/1", run["data"][split]);
+    }
+    if (run.contains("generate") && run["generate"].contains("data")) add("dataset/1", run["generate"]["data"]);
+    if (run.contains("tracker")) add_each("tracker/1", run["tracker"]);
+    if (run.contains("evaluate") && run["evaluate"].is_array()) {
+      add_each("evaluator/1", run["evaluate"]);
+      for (const Json& entry : run["evaluate"]) {
+        if (entry.contains("data")) add("dataset/1", entry["data"]);
+      }
+    }
+    if (run.contains("stage")) {
+      for (const Json& stage : run["stage"]) add_run(stage);
+    }
+  }
+  void add_kind(const char* kind) {
+    for (const ProviderInfo& provider : registry_.providers(kind)) ids_.insert(provider.plugin_id);
+  }
+  Json json() const {
+    Json list = Json::array();
+    for (const std::string& id : ids_) {
+      const PluginInfo& plugin = *registry_.find(id);
+      list.push_back({{"id", id}, {"version", plugin.version}, {"sha256", sha256_file(plugin.file)}});
+    }
+    return list;
+  }
+
+ private:
+  void add(const char* kind, const Json& table) {
+    if (table.contains("use") && table["use"] != "") ids_.insert(registry_.resolve(kind, table["use"].get<std::string>()).plugin->id);
+  }
+  void add_each(const char* kind, const Json& list) {
+    for (const Json& table : list) add(kind, table);
+  }
+  void add_model(const Json& model) {
+    if (model.value("use", "").empty()) {
+      add_kind("model/1");
+    } else {
+      add("model/1", model);
+    }
+  }
+
+  const Registry& registry_;
+  std::set<std::string> ids_;
+};
+
+}  // namespace
+
+Installation::Installation(const Surroundings& surroundings, Console& console,
+                           std::vector<std::string> command_line_folders, std::vector<std::string> manifest_folders)
+    : surroundings_(surroundings), console_(console) {
+  settings_.command_line = std::move(command_line_folders);
+  settings_.manifest = std::move(manifest_folders);
+  settings_.environment = surroundings.plugin_path;
+  settings_.data_home = surroundings.data_home;
+  settings_.executable_folder = fs::path(surroundings.executable).parent_path().string();
+}
+
+const Registry& Installation::registry() {
+  if (!registry_) registry_ = std::make_unique<Registry>(search_path(settings_));
+  return *registry_;
+}
+
+Loader& Installation::loader() {
+  if (!loader_) {
+    const auto log = [&console = console_](std::string_view plugin, int level, std::string_view message) {
+      if (level >= ATTUNE_LOG_WARN && !console.quiet) console.err << plugin << ": " << message << std::endl;
+    };
+    loader_ = std::make_unique<Loader>(registry(), engine_file(), log);
+  }
+  return *loader_;
+}
+
+std::string Installation::engine_file() const {
+  return (fs::path(settings_.executable_folder).parent_path() / "lib" / "libattune-engine.so").string();
+}
+
+Engine& Installation::engine() { return *load_engine(engine_file()); }
+
+Json Installation::software(const Json& run) {
+  UsedPlugins used(registry());
+  used.add_run(run);
+  for (const char* kind : kImplied) used.add_kind(kind);
+  Json made = {{"attune", ATTUNE_VERSION},
+               {"fingerprint", ATTUNE_FINGERPRINT},
+               {"host_sha256", sha256_file(surroundings_.executable)}};
+  if (fs::exists(engine_file())) made["engine_sha256"] = sha256_file(engine_file());
+  made["plugins"] = used.json();
+  return made;
+}
+
+}  // namespace attune

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/host/services/services.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "kernel/host/services/digest.h"
+#include "kernel/host/services/files.h"
+#include "kernel/host/services/tokenizer.h"
+
+namespace attune {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string noun_of(std::string_view kind) { return std::string(kind.substr(0, kind.find('/'))); }
+
+std::string make_temporary_folder() {
+  std::string name = (fs::temp_directory_path() / "attune-XXXXXX").string();
+  if (!::mkdtemp(name.data())) throw ExitError(Exit::kRunFailed, name + ": cannot be made");
+  return name;
+}
+
+}  // namespace
+
+Services::Services(Installation& installation, Console& console, std::string folder)
+    : installation_(installation), console_(console), progress_(console), folder_(std::move(folder)) {
+  if (!folder_.empty()) metrics_ = std::make_unique<MetricsFile>(fs::path(folder_) / "metrics.jsonl");
+}
+
+Services::~Services() {
+  progress_.finish();
+  std::error_code ignored;
+  for (const std::string& folder : temporary_) fs::remove_all(folder, ignored);
+}
+
+template <typename Table>
+Plugin<Table> Services::make(const Provider& provider, const Json& options, Exit exit) {
+  try {
+    return installation_.loader().make<Table>(provider, options);
+  } catch (const ExitError&) {
+    throw;
+  } catch (const Error& error) {
+    throw ExitError(exit, error.what());
+  }
+}
+
+PluginFailure Services::failure_of(const Provider& provider) {
+  return {noun_of(provider.factory->kind) + " \"" + provider.factory->name + "\"", [] { return attune::last_failure(); }};
+}
+
+void Services::track(const Json& run) {
+  if (!run.contains("tracker")) return;
+  for (const Json& entry : run["tracker"]) {
+    const Provider provider = installation_.registry().resolve("tracker/1", entry.at("use").get<std::string>());
+    Json options = entry.value("options", Json::object());
+    options["folder"] = folder_;
+    trackers_.add({make<attune_tracker>(provider, options, Exit::kRunFailed), failure_of(provider)});
+  }
+}
+
+Plugin<attune_object> Services::object(std::string_view kind, std::string_view use, const Json& options) {
+  return make<attune_object>(installation_.registry().resolve(kind, use), options, Exit::kRunFailed);
+}
+
+Json Services::metadata(std::string_view kind, std::string_view use) {
+  const Provider provider = installation_.registry().resolve(kind, use);
+  Json made = provider.factory->metadata;
+  made["kind"] = provider.factory->kind;
+  made["name"] = provider.factory->name;
+  made["plugin"] = provider.plugin->id;
+  return made;
+}
+
+std::string Services::model_for(const Json& config) {
+  const bool named = config.contains("architectures") && config["architectures"].is_array() &&
+                     !config["architectures"].empty() && config["architectures"][0].is_string();
+  if (!named) {
+    throw ExitError(Exit::kData,
+                    "config.json: expected \"architectures\": [\"...\"] to choose a model plugin by; add it, or "
+                    "name the plugin with [model] use");
+  }
+  return installation_.registry().by_architecture("model/1", config["architectures"][0].get<std::string>()).use();
+}
+
+std::string Services::last_failure() { return attune::last_failure(); }
+
+std::unique_ptr<Tokenizer> Services::tokenizer(const std::string& folder) {
+  std::string path = folder;
+  if (!fs::is_directory(folder) || !fs::exists(fs::path(folder) / "tokenizer.json")) {
+    // A checkpoint of one file carries its tokenizer inside.
+    const auto source = checkpoint(folder);
+    path = temporary_.emplace_back(make_temporary_folder());
+    for (const char* name : kDocuments) {
+      const std::string text = source->document(name);
+      if (!text.empty()) write_atomically(fs::path(path) / name, text);
+    }
+    if (!fs::exists(fs::path(path) / "tokenizer.json")) {
+      throw ExitError(Exit::kData, folder + ": has no tokenizer.json; name the folder of the tokenizer with "
+                                            "[model] tokenizer");
+    }
+  }
+  const Provider provider = installation_.registry().only("tokenizer/1");
+  return make_tokenizer(make<attune_tokenizer>(provider, {{"path", path}}, Exit::kData), failure_of(provider));
+}
+
+std::unique_ptr<Checkpoint> Services::checkpoint(const std::string& path) {
+  WeightsFormats formats;
+  for (const ProviderInfo& provider : installation_.registry().providers("weights/1")) {
+    for (const Json& suffix : provider.metadata.value("suffixes", Json::array())) {
+      formats.suffixes.push_back(suffix.get<std::string>());
+    }
+  }
+  formats.open = [this](const std::string& file) -> WeightsFile {
+    const Provider provider = installation_.registry().by_suffix("weights/1", file);
+    return {make<attune_weights>(provider, {{"path", file}}, Exit::kData), failure_of(provider)};
+  };
+  return open_checkpoint(path, std::move(formats));
+}
+
+void Services::write_tensors(const std::string& path, std::span<const attune_tensor> tensors, const Json& metadata) {
+  const Provider provider = installation_.registry().by_suffix("weights/1", path);
+  const auto table = make<attune_weights>(provider, {{"path", ""}}, Exit::kRunFailed);
+  const PluginFailure failure = failure_of(provider);
+  if (!ATTUNE_HAS(table.get(), attune_weights, write)) {
+    throw ExitError(Exit::kRunFailed, failure.who() + ": reads this format but does not write it: " + path);
+  }
+  Arena arena;
+  const attune_value strings = to_value(metadata, arena);
+  failure.check(table->write(table->self, str(path), tensors.data(), tensors.size(), &strings), "writing " + path);
+}
+
+Provider Services::reader_for(const Json& data) {
+  const std::string format = data.value("format", ""), path = data.at("path");
+  if (!format.empty()) return installation_.registry().resolve("reader/1", format);
+  return installation_.registry().by_suffix("reader/1", path);
+}
+
+SamplePlugins Services::sample_plugins(const Json& data) {
+  const std::string path = data.at("path");
+  if (!fs::exists(path)) {
+    throw ExitError(Exit::kData, path + ": there is no such data file; check the path in the manifest");
+  }
+  const Provider reader = reader_for(data);
+  const Provider dataset = installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
+  return {make<attune_reader>(reader, {{"path", path}}, Exit::kData), failure_of(reader),
+          make<attune_dataset>(dataset, data.value("options", Json::object()), Exit::kManifest), failure_of(dataset)};
+}
+
+std::unique_ptr<SampleSource> Services::samples(const Json& data) {
+  const Provider dataset = installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
+  SampleOptions options;
+  options.path = data.at("path");
+  options.mapping = dataset.use() + " " + dataset.plugin->version + " " + data.value("options", Json::object()).dump();
+  options.limit = data.value("limit", int64_t{0});
+  options.max_dropped = data.value("max_dropped", 0.0);
+  return open_samples(sample_plugins(data), options, [&](const std::vector<DroppedRow>& dropped) {
+    Json rows = Json::array();
+    for (const DroppedRow& row : dropped) {
+      rows.push_back({{"row", row.record}, {"why", row.why}});
+      log(ATTUNE_LOG_WARN, options.path + " row " + std::to_string(row.record) + " is dropped: " + row.why);
+    }
+    notes_["dropped"].push_back({{"path", options.path}, {"rows", rows}});
+  });
+}
+
+void Services::metrics(int64_t step, const Json& row) {
+  if (metrics_) metrics_->write(step, row);
+  trackers_.log(step, row);
+  progress_.metrics(row);
+}
+
+void Services::rewind_metrics(int64_t step) {
+  if (metrics_) metrics_->rewind(step);
+}
+
+void Services::progress(std::string_view phase, int64_t done, int64_t total) {
+  progress_.update(phase, done, total);
+  check_cancelled();
+}
+
+void Services::log(int level, std::string_view message) {
+  if (level <= ATTUNE_LOG_DEBUG) return;
+  const char* const word = level == ATTUNE_LOG_WARN ? "warning: " : level >= ATTUNE_LOG_ERROR ? "error: " : "";
+  progress_.note(word + std::string(message));
+}
+
+Evaluator Services::evaluator(const std::string& use, const Json& options) {
+  const Provider provider = installation_.registry().resolve("evaluator/1", use);
+  return {make<attune_evaluator>(provider, options, Exit::kManifest), failure_of(provider)};
+}
+
+void Services::check_cancelled() const {
+  if (console_.cancelled()) {
+    throw ExitError(Exit::kRunFailed, "interrupted; run the same command again to go on from the newest checkpoint");
+  }
+}
+
+}  // namespace attune

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <utility>
+#include <vector>
+
+#include "attune/model.h"
+
+namespace attune::nn {
+
+/// Legend: N rows, H query heads, G key heads (H a multiple of G), d head size.
+
+/// Keys and values of every layer, appended in place to room that is taken once. A slot's rows lie
+/// together.
+class KeyValueCache final : public Cache {
+ public:
+  KeyValueCache(int64_t layers, int64_t slots, int64_t capacity, int64_t key_heads,
+                int64_t head_size, at::TensorOptions options);
+
+  int64_t length(int64_t slot) const override { return length_.at(slot); }
+  void clear(int64_t slot) override { length_.at(slot) = 0; }
+
+  /// Puts rows behind what the slot holds, in one layer; returns all keys and values of that layer:
+  /// length + R rows.
+  std::pair<at::Tensor, at::Tensor> append(int64_t layer, int64_t slot, const at::Tensor& key_RGd,
+                                           const at::Tensor& value_RGd);
+  /// Called once all layers have appended.
+  void advance(const std::vector<Segment>& segments);
+
+ private:
+  at::Tensor keys_LSCGd_, values_LSCGd_;
+  std::vector<int64_t> length_;
+};
+
+/// Scaled dot-product attention, scale 1 / sqrt(d): N x H x d. Every row belongs to one segment; it
+/// attends to the segment's context, to what its slot holds, and causally to the segment itself.
+/// With a cache no gradient flows.
+///
+/// Rationale: on a CPU a segment attends to itself and to each range of its context by separate
+/// calls of LibTorch's fused kernel, joined by their log-sum-exp. So a shared prompt is neither
+/// copied nor masked, and the causal half that is nothing is not computed. The backward kernel is
+/// given the joint output and log-sum-exp, which makes each part's gradient exact. On CUDA it is
+/// one variable-length flash attention for the whole batch.
+at::Tensor attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd,
+                     const at::Tensor& value_NGd, const std::vector<Segment>& segments,
+                     KeyValueCache* cache, int64_t layer);
+
+/// The same by plain operators with an explicit mask: for devices and dtypes without a fused
+/// kernel, and as a check.
+at::Tensor plain_attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd,
+                           const at::Tensor& value_NGd, const std::vector<Segment>& segments);
+
+}  // namespace attune::nn

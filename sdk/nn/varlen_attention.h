@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "attune/model.h"
+
+namespace attune::nn {
+
+/// Whether varlen_attention() takes this: half precision on CUDA, head size a multiple of 8 up to
+/// 256.
+bool has_varlen_attention(const at::Tensor& query_NHd);
+
+/// Flash attention over all segments in one call. `keys[s]` are all rows that segment s attends to,
+/// its own last. Segments in the order of their rows, without a gap.
+at::Tensor varlen_attention(const at::Tensor& query_NHd, const std::vector<at::Tensor>& keys,
+                            const std::vector<at::Tensor>& values,
+                            const std::vector<Segment>& segments);
+
+/// One segment by plain operators: R queries, the last of K keys lining up with the last query.
+at::Tensor masked_attention(const at::Tensor& query_RHd, const at::Tensor& key_KGd,
+                            const at::Tensor& value_KGd);
+
+/// The context's rows, then the segment's own.
+at::Tensor attended_rows(const at::Tensor& rows_NGd, const Segment& segment);
+
+}  // namespace attune::nn

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "laws/subjects.h"
+
+namespace attune::laws {
+namespace {
+namespace fs = std::filesystem;
+
+const std::string kTokenizer = std::string(ATTUNE_SOURCE_DIR) + "/configs/tiny/model";
+
+/// Rows at the edges: an empty answer, equal lengths, a prompt longer than the answer, an answer much longer than both.
+std::vector<SampleBuilder> edge_samples(bool pairs) {
+  const std::string words = "many words that go on and on ";
+  const std::vector<std::array<std::string, 3>> rows = {{"Say nothing.", "Fine.", ""},
+                                                        {"Yes or no?", "yes", "nay"},
+                                                        {words + words + words, "ok", "no"},
+                                                        {"Go on.", words + words + words + words, "No."},
+                                                        {"Same.", "equal", "equal"}};
+  std::vector<SampleBuilder> samples;
+  for (const auto& [prompt, chosen, rejected] : rows) {
+    SampleBuilder& sample = samples.emplace_back();
+    sample.id(prompt).prompt_turns(1);
+    sample.add({{{"user", prompt}, {"assistant", chosen}}});
+    if (pairs) sample.add({{{"user", prompt}, {"assistant", rejected}}});
+  }
+  return samples;
+}
+
+class EdgeLaw : public ::testing::TestWithParam<std::string> {
+ protected:
+  EdgeLaw() : subject(GetParam()), model(models().front(), 512) {}
+
+  std::vector<Encoded> encode(const Tokenizer& with, const EncodeOptions& options = {}) {
+    std::vector<Encoded> encoded;
+    for (const SampleBuilder& sample : edge_samples(subject.pairs())) encoded.push_back(model.model->encode(sample.c(), with, options));
+    return encoded;
+  }
+
+  double loss(const std::vector<Encoded>& samples) {
+    MicroBatch micro = pack(pointers(samples), model.model->shape().position_axes, at::kCPU);
+    micro.scores.logprob_U = log_likelihood(*model.model, micro);
+    micro.scores.reference_U = at::full_like(micro.scores.weight_U, -1.5);
+    const Loss found = subject.algorithm->loss(micro.scores);
+    found.numerator.backward();
+    EXPECT_TRUE(at::isfinite(model.take_gradient()).all().item<bool>());
+    return found.numerator.item<double>();
+  }
+
+  AlgorithmUnderLaw subject;
+  ModelUnderLaw model;
+};
+
+TEST_P(EdgeLaw, ThePadTokenChangesNothing) {
+  const fs::path folder = fs::temp_directory_path() / ("attune-pad-" + std::to_string(getpid()) + GetParam());
+  std::vector<double> losses;
+  for (const Json& pad : {Json("<|im_end|>"), Json("<|im_start|>"), Json()}) {
+    fs::remove_all(folder);
+    fs::copy(kTokenizer, folder);
+    Json config = Json::parse(std::ifstream(folder / "tokenizer_config.json"));
+    config.erase("pad_token");
+    if (!pad.is_null()) config["pad_token"] = pad;
+    std::ofstream(folder / "tokenizer_config.json") << config.dump();
+    losses.push_back(loss(encode(*tokenizer(folder.string()))));
+  }
+  fs::remove_all(folder);
+
+  EXPECT_TRUE(std::isfinite(losses[0]));
+  EXPECT_EQ(losses[0], losses[1]);
+  EXPECT_EQ(losses[0], losses[2]);
+}
+
+TEST_P(EdgeLaw, SharingThePromptOfEdgeRowsChangesNothing) {
+  const auto with = tokenizer(kTokenizer);
+
+  const double shared = loss(encode(*with, {0, true})), separate = loss(encode(*with, {0, false}));
+
+  EXPECT_NEAR(shared, separate, 1e-5 * std::abs(separate));
+}
+
+TEST_P(EdgeLaw, AnAnswerLongerThanTheLimitLosesItsEnd) {
+  const auto with = tokenizer(kTokenizer);
+  const SampleBuilder sample = std::move(edge_samples(subject.pairs())[3]);
+
+  const Encoded whole = model.model->encode(sample.c(), *with, {0, false});
+  const Encoded cut = model.model->encode(sample.c(), *with, {60, false});
+
+  EXPECT_LT(cut.units.size(), whole.units.size());
+  EXPECT_LE(cut.branches[0].end - cut.branches[0].begin, 60);
+  EXPECT_TRUE(std::isfinite(loss({cut})));
+}
+
+TEST_P(EdgeLaw, APromptThatFillsTheLimitIsRefusedByName) {
+  const auto with = tokenizer(kTokenizer);
+  const SampleBuilder sample = std::move(edge_samples(subject.pairs())[2]);
+
+  try {
+    model.model->encode(sample.c(), *with, {10, true});
+    FAIL() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("many words"), std::string::npos) << error.what();
+  }
+}
+
+TEST_P(EdgeLaw, TheEndOfTurnIsScoredSoThatTheModelLearnsToStop) {
+  const auto with = tokenizer(kTokenizer);
+  const int64_t end = with->token("<|im_end|>");
+
+  for (const Encoded& sample : encode(*with)) {
+    for (int64_t sequence = 0; sequence < sample.sequences; ++sequence) {
+      int64_t ends = 0;
+      for (const UnitOf& unit : sample.units) ends += unit.sequence == sequence && unit.target == end;
+      EXPECT_EQ(ends, 1);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, EdgeLaw, ::testing::ValuesIn(algorithms()), [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace attune::laws

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "kernel/engine/optimizer.h"
+#include "kernel/engine/step_audit.h"
+#include "laws/subjects.h"
+#include "nn/likelihood.h"
+
+namespace attune::laws {
+namespace {
+
+class ModelLaw : public ::testing::TestWithParam<std::string> {};
+
+at::Tensor scores_of(ModelUnderLaw& model, std::span<const Encoded* const> samples) {
+  return log_likelihood(*model.model, pack(samples, model.model->shape().position_axes, at::kCPU));
+}
+
+TEST_P(ModelLaw, PackedEqualsAlone) {
+  const at::NoGradGuard no_grad;
+  ModelUnderLaw model(GetParam());
+  const std::vector<Encoded> samples = random_samples(model, true, 7, 2);
+
+  const at::Tensor packed = scores_of(model, pointers(samples));
+
+  int64_t first = 0;
+  for (const Encoded& sample : samples) {
+    const Encoded* alone[] = {&sample};
+    const int64_t units = int64_t(sample.units.size());
+    EXPECT_LE(relative_gap(packed.slice(0, first, first + units), scores_of(model, alone)), 1e-5);
+    first += units;
+  }
+}
+
+TEST_P(ModelLaw, SharedPromptEqualsSeparatePrompts) {
+  const at::NoGradGuard no_grad;
+  ModelUnderLaw model(GetParam());
+
+  const at::Tensor shared = scores_of(model, pointers(random_samples(model, true, 5, 4, true)));
+  const at::Tensor separate = scores_of(model, pointers(random_samples(model, true, 5, 4, false)));
+
+  EXPECT_LE(relative_gap(shared, separate), 1e-5);
+}
+
+TEST_P(ModelLaw, ChunkSizeOfTheHeadChangesNothing) {
+  ModelUnderLaw model(GetParam());
+  const std::vector<Encoded> samples = random_samples(model, false, 6, 9);
+  const MicroBatch micro = pack(pointers(samples), model.model->shape().position_axes, at::kCPU);
+  const auto gradient = [&](int64_t chunk) {
+    const at::Tensor hidden_UD = model.model->hidden(micro.batch, nullptr).index_select(0, micro.row_U);
+    nn::log_likelihood(hidden_UD, micro.target_U, model.model->head(0), {.chunk = chunk}).sum().backward();
+    return model.take_gradient();
+  };
+
+  const at::Tensor whole = gradient(1 << 20);
+
+  EXPECT_LE(relative_gap(gradient(1), whole), 1e-5);
+  EXPECT_LE(relative_gap(gradient(3), whole), 1e-5);
+}
+
+TEST_P(ModelLaw, CacheOnEqualsCacheOff) {
+  const at::NoGradGuard no_grad;
+  ModelUnderLaw model(GetParam());
+  const std::vector<Encoded> samples = random_samples(model, false, 3, 6);
+  const int64_t axes = model.model->shape().position_axes;
+  const std::unique_ptr<Cache> cache = model.model->cache(int64_t(samples.size()), 64);
+
+  std::vector<at::Tensor> stepped(samples.size());
+  for (int64_t i = 0;; ++i) {  // One row of every sequence at a time.
+    Batch step;
+    std::vector<int64_t> ids;
+    std::vector<size_t> who;
+    for (size_t s = 0; s < samples.size(); ++s) {
+      if (i >= int64_t(samples[s].ids.size())) continue;
+      step.segments.push_back({int64_t(ids.size()), int64_t(ids.size()) + 1, {}, int64_t(s)});
+      ids.push_back(samples[s].ids[size_t(i)]);
+      who.push_back(s);
+    }
+    if (ids.empty()) break;
+    step.ids_N = at::tensor(ids, at::kLong);
+    step.positions_AN = at::full({axes, int64_t(ids.size())}, i, at::kLong);
+    const at::Tensor hidden = model.model->hidden(step, cache.get());
+    for (size_t w = 0; w < who.size(); ++w) {
+      at::Tensor& rows = stepped[who[w]];
+      rows = rows.defined() ? at::cat({rows, hidden[int64_t(w)].unsqueeze(0)}) : hidden[int64_t(w)].unsqueeze(0);
+    }
+  }
+
+  for (size_t s = 0; s < samples.size(); ++s) {
+    const Encoded* alone[] = {&samples[s]};
+    const at::Tensor whole = model.model->hidden(pack(alone, axes, at::kCPU).batch, nullptr);
+    EXPECT_LE(relative_gap(stepped[s], whole), 1e-5);
+  }
+}
+
+TEST_P(ModelLaw, EveryParameterHasItsOwnName) {
+  ModelUnderLaw model(GetParam());
+  std::set<std::string> names;
+  for (const Parameter& parameter : model.parameters) EXPECT_TRUE(names.insert(parameter.name).second) << parameter.name;
+}
+
+TEST_P(ModelLaw, EveryTrainableParameterMovesInTheFirstStepAndNoFrozenOne) {
+  ModelUnderLaw model(GetParam());
+  std::vector<Parameter> trainable;
+  for (Parameter& parameter : model.parameters) {
+    const bool frozen = parameter.name.find("embed") != std::string::npos;
+    parameter.tensor.set_requires_grad(!frozen);
+    if (!frozen) trainable.push_back(parameter);
+  }
+  AdamW adam(trainable, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
+  scores_of(model, pointers(random_samples(model, true, 8, 1))).sum().backward();
+  adam.accumulate();
+
+  const StepAudit audit(model.parameters, adam);
+  adam.step(1e-3, 1.0, 0.0);
+
+  EXPECT_NO_THROW(audit.verify());
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, ModelLaw, ::testing::ValuesIn(models()), [](const auto& info) { return info.param; });
+
+TEST(StepAudit, NamesAParameterThatDidNotMove) {
+  at::Tensor moves = at::ones({2}), still = at::ones({2});
+  const std::vector<Parameter> all = {{"moves", moves, false}, {"still", still, false}};
+  AdamW adam(all, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
+  moves.mutable_grad() = at::ones({2});
+  still.mutable_grad() = at::zeros({2});
+  adam.accumulate();
+
+  const StepAudit audit(all, adam);
+  adam.step(1e-3, 1.0, 0.0);
+
+  try {
+    audit.verify();
+    FAIL() << "the audit passed";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("had no gradient: still;"), std::string::npos) << error.what();
+  }
+}
+
+TEST(StepAudit, NamesAFrozenParameterThatChanged) {
+  at::Tensor moves = at::ones({2}), frozen = at::ones({2});
+  AdamW adam({{"moves", moves, false}}, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
+  moves.mutable_grad() = at::ones({2});
+  adam.accumulate();
+
+  const StepAudit audit({{"moves", moves, false}, {"frozen", frozen, false}}, adam);
+  adam.step(1e-3, 1.0, 0.0);
+  frozen.add_(1e-3);
+
+  EXPECT_THROW(audit.verify(), Error);
+}
+
+}  // namespace
+}  // namespace attune::laws

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attune/algorithm.h"
+#include "attune/model.h"
+#include "kernel/engine/batch.h"
+#include "kernel/host/engine_api.h"
+
+/// What the laws are about: every algorithm and every model plugin that the build made, found as the host finds them. A
+/// new plugin joins by its folder alone: an algorithm brings golden.json, a model tiny.json.
+namespace attune::laws {
+
+/// Names of every algorithm, or every model.
+std::vector<std::string> algorithms();
+std::vector<std::string> models();
+
+/// golden.json of an algorithm, tiny.json of a model, from the source tree. Throws Error where it is missing.
+Json companion(const std::string& kind_folder, const std::string& name, const std::string& file);
+
+/// An algorithm with the given options, the rest at their defaults.
+struct AlgorithmUnderLaw {
+  explicit AlgorithmUnderLaw(const std::string& name, const Json& options = Json::object());
+  Plugin<attune_object> object;
+  Json metadata;
+  const Algorithm* algorithm;
+  bool pairs() const { return metadata.value("sample", "") == "pair"; }
+};
+
+/// A model from its tiny.json, randomly initialised, every parameter trainable.
+struct ModelUnderLaw {
+  explicit ModelUnderLaw(const std::string& name, int64_t vocabulary = 0);  ///< 0: as in tiny.json
+  Plugin<attune_object> object;
+  Model* model;
+  std::vector<Parameter> parameters;
+  Json config;
+
+  /// Gradients of every parameter, flattened into one vector; they are cleared.
+  at::Tensor take_gradient();
+};
+
+/// Random samples of a model's vocabulary with the shape that an algorithm asks for. `shared`: answers share the prompt's
+/// rows; the same seed gives the same content either way.
+std::vector<Encoded> random_samples(const ModelUnderLaw& model, bool pairs, size_t n, uint64_t seed, bool shared = true);
+std::vector<const Encoded*> pointers(const std::vector<Encoded>& samples);
+
+/// The tokenizer of a folder.
+std::unique_ptr<Tokenizer> tokenizer(const std::string& folder);
+
+/// Largest absolute difference over the largest absolute value of `expected`.
+double relative_gap(const at::Tensor& found, const at::Tensor& expected);
+
+}  // namespace attune::laws
