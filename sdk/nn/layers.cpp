@@ -4,6 +4,9 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
+#include <string>
+
 #include "attune/error.h"
 #include "nn/norm_loops.h"
 
@@ -14,6 +17,11 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
+
+/// Autograd's custom functions take no undefined tensor.
+std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+}
 
 bool cpu_multiplies_bf16() {
 #if defined(__x86_64__)
@@ -57,10 +65,10 @@ ProductGradients product_backward(const at::Tensor& grad_NO, const at::Tensor& x
 class Linear final : public Function<Linear> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& x_NI, const Variable& weight_OI,
-                          const Variable& bias_O) {
+                          const std::optional<Variable>& bias_O) {
     ctx->save_for_backward({x_NI, weight_OI});
-    ctx->saved_data["bias"] = bias_O.defined();
-    return product(x_NI, weight_OI, bias_O);
+    ctx->saved_data["bias"] = bias_O.has_value();
+    return product(x_NI, weight_OI, bias_O.value_or(at::Tensor()));
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const auto saved = ctx->get_saved_variables();
@@ -74,10 +82,10 @@ class Linear final : public Function<Linear> {
 class GatedLinear final : public Function<GatedLinear> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& gate_NF, const Variable& up_NF,
-                          const Variable& weight_DF, const Variable& bias_D) {
+                          const Variable& weight_DF, const std::optional<Variable>& bias_D) {
     ctx->save_for_backward({gate_NF, up_NF, weight_DF});
-    ctx->saved_data["bias"] = bias_D.defined();
-    return product(at::silu(gate_NF).mul_(up_NF), weight_DF, bias_D);
+    ctx->saved_data["bias"] = bias_D.has_value();
+    return product(at::silu(gate_NF).mul_(up_NF), weight_DF, bias_D.value_or(at::Tensor()));
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const auto saved = ctx->get_saved_variables();
@@ -119,7 +127,7 @@ at::ScalarType compute_dtype(const at::Tensor& tensor) {
 }
 
 at::Tensor linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
-  return Linear::apply(x_NI, weight_OI, bias_O);
+  return Linear::apply(x_NI, weight_OI, if_defined(bias_O));
 }
 
 at::Tensor rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) {
@@ -131,7 +139,7 @@ at::Tensor rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double e
 
 at::Tensor gated_linear(const at::Tensor& gate_NF, const at::Tensor& up_NF,
                         const at::Tensor& weight_DF, const at::Tensor& bias_D) {
-  return GatedLinear::apply(gate_NF, up_NF, weight_DF, bias_D);
+  return GatedLinear::apply(gate_NF, up_NF, weight_DF, if_defined(bias_D));
 }
 
 at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "attune/error.h"
@@ -177,8 +178,9 @@ void to_gradient(const Tile& tile, at::Tensor& z, const at::Tensor& lse_U,
 class LogLikelihood final : public Function<LogLikelihood> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& hidden_UD,
-                          const Variable& weight_VD, const Variable& bias_V,
+                          const Variable& weight_VD, const std::optional<Variable>& bias,
                           const Variable& target_U, const Shaping& shaping, int64_t chunk) {
+    const at::Tensor bias_V = bias.value_or(at::Tensor());
     Tiles tiles(hidden_UD, weight_VD, bias_V, shaping, chunk);
     Gathered gathered(hidden_UD, target_U);
     tiles.visit(
@@ -209,7 +211,7 @@ class LogLikelihood final : public Function<LogLikelihood> {
     const at::Tensor hidden = tiles.hidden_UD();
     at::Tensor grad_hidden, grad_weight, grad_bias, stretch;
     if (need_hidden) grad_hidden = at::zeros_like(hidden);
-    if (need_weight) grad_weight = at::empty_like(weight_VD);
+    if (need_weight) grad_weight = hidden.size(0) ? at::empty_like(weight_VD) : at::zeros_like(weight_VD);
     if (need_bias) grad_bias = at::zeros({weight_VD.size(0)}, hidden.options());
     const bool direct = weight_VD.scalar_type() == hidden.scalar_type();
 
@@ -259,9 +261,9 @@ at::Tensor log_likelihood(const at::Tensor& hidden_UD, const at::Tensor& target_
                   "; use the tokenizer that belongs to the model");
     }
   }
-  return LogLikelihood::apply(hidden_UD, head.weight_VD, head.bias_V, target_U.contiguous(),
-                              Shaping{head.scale, head.softcap, options.temperature},
-                              options.chunk);
+  return LogLikelihood::apply(
+      hidden_UD, head.weight_VD, head.bias_V.defined() ? std::optional(head.bias_V) : std::nullopt,
+      target_U.contiguous(), Shaping{head.scale, head.softcap, options.temperature}, options.chunk);
 }
 
 at::Tensor logits(const at::Tensor& hidden_RD, const Head& head) {

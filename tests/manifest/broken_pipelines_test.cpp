@@ -33,7 +33,11 @@ train_with("[model]", R"([model]
 path = "@sft.final"
 )"),
 R"(
-TODO
+error: `@sft.final` names a stage, and this run has none
+ --> run.toml:6:8
+6 | path = "@sft.final"
+  |        ^^^^^^^^^^^^ expected a path
+  = help: only a run of kind "pipeline" has stages; a file of that name is ./@sft.final
 )"},
 
 {"NoStage",
@@ -50,7 +54,11 @@ steps = 2
 samples_per_step = 4
 )",
 R"(
-TODO
+error: [[stage]] is missing
+ --> run.toml:3:8
+3 | kind = "pipeline"
+  |        ^^^^^^^^^^ a pipeline needs it
+  = help: One run of a pipeline. It also takes the tables above, merged over those of the top level
 )"},
 
 {"StageWithoutName",
@@ -62,7 +70,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `name` is missing
+  --> run.toml:12:1
+12 | [[stage]]
+   | ^^^^^^^^^ [[stage]] needs it
+   = help: `name` (string, required): Name of the stage's folder; later stages use its output as "@name.final"
 )"},
 
 {"StageWithoutKind",
@@ -74,7 +86,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `kind` is missing
+  --> run.toml:12:1
+12 | [[stage]]
+   | ^^^^^^^^^ [[stage]] needs it
+   = help: `kind` (train | generate | evaluate, required): What the stage does
 )"},
 
 {"StageOfKindPipeline",
@@ -87,7 +103,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `kind` cannot be `pipeline`
+  --> run.toml:14:8
+14 | kind = "pipeline"
+   |        ^^^^^^^^^^ expected train | generate | evaluate
+   = help: What the stage does
 )"},
 
 {"StageNameWithADot",
@@ -100,13 +120,21 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `s.ft` cannot name a folder
+  --> run.toml:13:8
+13 | name = "s.ft"
+   |        ^^^^^^ expected a simple file name without dots
+   = help: use letters, digits, `_` and `-`; start with a letter, a digit or `_`
 )"},
 
 {"TwoStagesOfOneName",
 kPipeline + kSft + kSft,
 R"(
-TODO
+error: two stages are named `sft`
+  --> run.toml:20:8
+20 | name = "sft"
+   |        ^^^^^ the other is stage 1
+   = help: give each its own name
 )"},
 
 {"StageWithoutAlgorithm",
@@ -118,7 +146,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: [algorithm] is missing
+  --> run.toml:14:8
+14 | kind = "train"
+   |        ^^^^^^^ a train stage needs it
+   = help: How to learn; options of the algorithm stand beside `use`
 )"},
 
 {"StageThatIsUnknown",
@@ -132,7 +164,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `@stf.final` names no earlier stage
+  --> run.toml:23:8
+23 | path = "@stf.final"
+   |        ^^^^^^^^^^^^ there is no stage `stf`
+   = help: did you mean `@sft.final`? earlier stages: `sft`
 )"},
 
 {"StageThatComesLater",
@@ -146,7 +182,11 @@ use = "alpaca"
 path = "p"
 )" + kSft,
 R"(
-TODO
+error: `@sft.final` names no earlier stage
+  --> run.toml:16:8
+16 | path = "@sft.final"
+   |        ^^^^^^^^^^^^ `sft` comes later
+   = help: this is the first stage
 )"},
 
 {"StageThatIsThisOne",
@@ -160,7 +200,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `@ask.final` names no earlier stage
+  --> run.toml:23:8
+23 | path = "@ask.final"
+   |        ^^^^^^^^^^^^ `ask` is this stage
+   = help: earlier stages: `sft`
 )"},
 
 {"StageWithoutThatOutput",
@@ -174,7 +218,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: the stage `sft` has no output `answers`
+  --> run.toml:23:8
+23 | path = "@sft.answers"
+   |        ^^^^^^^^^^^^^^ `path` cannot use it
+   = help: a train stage gives `@sft.final`
 )"},
 
 {"StageTableThatItsKindNeverReads",
@@ -182,7 +230,11 @@ kPipeline + kSft + R"([stage.generate]
 max_tokens = 3
 )",
 R"(
-TODO
+error: [generate] is not used
+  --> run.toml:19:8
+19 | [stage.generate]
+   |        ^^^^^^^^ no train stage reads it
+   = help: only a run of kind generate reads it; take it out
 )"},
 
 {"StageKeyThatIsUnknown",
@@ -196,7 +248,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: unknown key `steps`
+  --> run.toml:15:1
+15 | steps = 3
+   | ^^^^^ not a key of [[stage]]
+   = help: `steps` belongs to [train]
 )"},
 
 {"DefaultThatNoStageReads",
@@ -204,7 +260,11 @@ kPipeline + R"([generate]
 max_tokens = 3
 )" + kSft,
 R"(
-TODO
+error: [generate] is not used
+  --> run.toml:12:2
+12 | [generate]
+   |  ^^^^^^^^ no stage of this pipeline reads it
+   = help: only a run of kind generate reads it; take it out
 )"},
 
 {"DefaultThatIsWrongIsReportedOnce",
@@ -219,7 +279,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `use` cannot be `cosin`
+  --> run.toml:13:7
+13 | use = "cosin"
+   |       ^^^^^^^ expected constant | linear | cosine
+   = help: did you mean `cosine`?
 )"},
 
 {"StagesAsOneTable",
@@ -227,7 +291,11 @@ kPipeline + R"([stage]
 name = "sft"
 )",
 R"(
-TODO
+error: `stage` takes a list of tables
+  --> run.toml:12:2
+12 | [stage]
+   |  ^^^^^ this is a table
+   = help: write [[stage]], with two pairs of brackets
 )"},
 };
 // clang-format on

@@ -12,7 +12,11 @@ use = "dp"
 beta = 2
 )"),
 R"(
-TODO
+error: no plugin provides the algorithm `dp`
+  --> run.toml:11:7
+11 | use = "dp"
+   |       ^^^^ not among the plugins found
+   = help: did you mean `dpo`? there is `dpo`, `sft`
 )"},
 
 {"PluginMissingWithoutNeighbour",
@@ -21,7 +25,11 @@ use = "ultrafeedback"
 path = "p"
 )"),
 R"(
-TODO
+error: no plugin provides the dataset `ultrafeedback`
+ --> run.toml:8:7
+8 | use = "ultrafeedback"
+  |       ^^^^^^^^^^^^^^^ not among the plugins found
+  = help: there is `pairs`, `alpaca`, `columns`, `twin`
 )"},
 
 {"PluginMissingById",
@@ -30,7 +38,11 @@ use = "org.paper.dat:pairs"
 path = "p"
 )"),
 R"(
-TODO
+error: no plugin provides the dataset `org.paper.dat:pairs`
+ --> run.toml:8:7
+8 | use = "org.paper.dat:pairs"
+  |       ^^^^^^^^^^^^^^^^^^^^^ not among the plugins found
+  = help: did you mean `org.paper.data:pairs`? there is `org.paper.data:pairs`, `org.paper.data:alpaca`, `org.paper.columns:columns`, `org.paper.one:twin`, `org.paper.two:twin`
 )"},
 
 {"PluginAmbiguous",
@@ -39,7 +51,11 @@ use = "twin"
 path = "p"
 )"),
 R"(
-TODO
+error: two plugins provide the dataset `twin`
+ --> run.toml:8:7
+8 | use = "twin"
+  |       ^^^^^^ which of them?
+  = help: write one of `org.paper.one:twin`, `org.paper.two:twin`
 )"},
 
 {"PluginTakesAKeyOfTheHost",
@@ -47,7 +63,11 @@ train_with("[[tracker]]", R"([[tracker]]
 use = "rude"
 )"),
 R"(
-TODO
+error: the plugin `org.paper.rude` declares the option `use`
+  --> run.toml:18:7
+18 | use = "rude"
+   |       ^^^^^^ that key of [[tracker]] belongs to the host
+   = help: ask the plugin's author to rename it
 )"},
 
 {"UseMissing",
@@ -55,7 +75,11 @@ train_with("[algorithm]", R"([algorithm]
 beta = 0.1
 )"),
 R"(
-TODO
+error: `use` is missing
+  --> run.toml:10:2
+10 | [algorithm]
+   |  ^^^^^^^^^ [algorithm] needs it
+   = help: `use` (string, required): Algorithm plugin
 )"},
 
 {"UseOfTheWrongType",
@@ -63,7 +87,11 @@ train_with("[algorithm]", R"([algorithm]
 use = 3
 )"),
 R"(
-TODO
+error: `use` takes a string
+  --> run.toml:11:7
+11 | use = 3
+   |       ^ this is an integer
+   = help: put the value in quotes
 )"},
 
 {"SecretOptionMissing",
@@ -71,7 +99,11 @@ train_with("[[tracker]]", R"([[tracker]]
 use = "web"
 )"),
 R"(
-TODO
+error: `token` is missing
+  --> run.toml:17:1
+17 | [[tracker]]
+   | ^^^^^^^^^^^ [[tracker]] with use = "web" needs it
+   = help: `token` (string, required, secret): Password of the site
 )"},
 
 {"PairsFromASupervisedDataset",
@@ -80,7 +112,11 @@ use = "alpaca"
 path = "p"
 )"),
 R"(
-TODO
+error: `dpo` needs pair samples, which the dataset `alpaca` does not make
+ --> run.toml:8:7
+8 | use = "alpaca"
+  |       ^^^^^^^^ makes supervised
+  = help: datasets that do: `pairs`, `columns`
 )"},
 
 {"SupervisedFromAPairDataset",
@@ -88,7 +124,11 @@ train_with("[algorithm]", R"([algorithm]
 use = "sft"
 )"),
 R"(
-TODO
+error: `sft` needs supervised samples, which the dataset `pairs` does not make
+ --> run.toml:8:7
+8 | use = "pairs"
+  |       ^^^^^^^ makes pair
+  = help: datasets that do: `alpaca`, `columns`
 )"},
 
 {"EvaluatorAndDatasetDoNotFit",
@@ -105,7 +145,11 @@ use = "alpaca"
 path = "p"
 )",
 R"(
-TODO
+error: `preference` needs pair samples, which the dataset `alpaca` does not make
+  --> run.toml:10:7
+10 | use = "alpaca"
+   |       ^^^^^^^^ makes supervised
+   = help: datasets that do: `pairs`, `columns`
 )"},
 
 {"ReferenceThatNobodyReads",
@@ -129,7 +173,11 @@ steps = 2
 samples_per_step = 4
 )",
 R"(
-TODO
+error: [reference] is not used
+ --> run.toml:7:2
+7 | [reference]
+  |  ^^^^^^^^^ the algorithm `sft` compares with no model
+  = help: take it out
 )"},
 };
 // clang-format on

@@ -11,7 +11,11 @@ train_with("[algorithm]", R"([algorithm]
 use = dpo
 )"),
 R"(
-TODO
+error: this is not TOML
+  --> run.toml:11:7
+11 | use = dpo
+   |       ^ could not determine value type
+   = help: a string needs quotes; true and false are lower case
 )"},
 
 {"SyntaxErrorOpenString",
@@ -19,7 +23,22 @@ train_with("[algorithm]", R"([algorithm]
 use = "dpo
 )"),
 R"(
-TODO
+error: this is not TOML
+  --> run.toml:11:11
+11 | use = "dpo
+   |           ^ the string does not end
+   = help: close the quotes on the same line
+)"},
+
+{"KeyWithoutAName",
+R"(schema = 1
+run = { = 1 }
+)",
+R"(
+error: this is not TOML
+ --> run.toml:2:9
+2 | run = { = 1 }
+  |         ^ expected key or closing '}', saw '='
 )"},
 
 {"KeyWrittenTwice",
@@ -28,7 +47,11 @@ use = "dpo"
 use = "sft"
 )"),
 R"(
-TODO
+error: this is not TOML
+  --> run.toml:12:7
+12 | use = "sft"
+   |       ^ cannot redefine existing string 'use'
+   = help: write each key once
 )"},
 
 {"VariableNotDeclared",
@@ -36,7 +59,11 @@ train_with("[model]", R"([model]
 path = "é/${HOME}/m"
 )"),
 R"(
-TODO
+error: the variable `HOME` is not declared
+ --> run.toml:6:11
+6 | path = "é/${HOME}/m"
+  |           ^^^^^^^ not in [env]
+  = help: declare it: [env.HOME]
 )"},
 
 {"VariableNearADeclaredOne",
@@ -46,7 +73,17 @@ path = "${MODEL}"
 default = "m"
 )"),
 R"(
-TODO
+error: `path` is empty
+ --> run.toml:6:8
+6 | path = "${MODEL}"
+  |        ^^^^^^^^^^ [model] needs it
+  = help: Folder in the Hugging Face layout, a checkpoint file, or "@stage.final"
+
+error: the variable `MODEL` is not declared
+ --> run.toml:6:9
+6 | path = "${MODEL}"
+  |         ^^^^^^^^ not in [env]
+  = help: did you mean `${MODELS}`?
 )"},
 
 {"VariableNotSet",
@@ -55,7 +92,17 @@ MODELS = { required = true }
 UNUSED = { }
 )"),
 R"(
-TODO
+error: the environment variable `MODELS` is not set
+  --> run.toml:18:1
+18 | MODELS = { required = true }
+   | ^^^^^^ required here
+   = help: set it, or give it a default
+
+error: the environment variable `UNUSED` is not set
+  --> run.toml:19:1
+19 | UNUSED = { }
+   | ^^^^^^ required here
+   = help: set it, or give it a default
 )"},
 
 {"VariableRequiredWithDefault",
@@ -63,7 +110,11 @@ train_with("[env]", R"([env]
 MODELS = { required = true, default = "m" }
 )"),
 R"(
-TODO
+error: a required variable has no default
+  --> run.toml:18:29
+18 | MODELS = { required = true, default = "m" }
+   |                             ^^^^^^^ `MODELS` has one
+   = help: take out one of the two
 )"},
 
 {"VariableWithAnUnknownKey",
@@ -71,7 +122,11 @@ train_with("[env]", R"([env]
 MODELS = { default = "m", secrt = true }
 )"),
 R"(
-TODO
+error: unknown key `secrt`
+  --> run.toml:18:27
+18 | MODELS = { default = "m", secrt = true }
+   |                           ^^^^^ not a key of [env.MODELS]
+   = help: did you mean `secret`? (bool, default false)
 )"},
 
 {"VariableWithoutEnd",
@@ -79,7 +134,11 @@ train_with("[model]", R"([model]
 path = "a/${HOME"
 )"),
 R"(
-TODO
+error: `${` has no `}`
+ --> run.toml:6:11
+6 | path = "a/${HOME"
+  |           ^^^^^^
+  = help: write ${NAME}, or $${ for the characters themselves
 )"},
 
 {"SecretStaysOutOfMessages",
@@ -91,7 +150,17 @@ name = "a/${TOKEN}"
 device = "${TOKEN}"
 )"),
 R"(
-TODO
+error: `***` cannot name a folder
+ --> run.toml:6:8
+6 | name = "a/${TOKEN}"
+  |        ^^^^^^^^^^^^ expected a simple file name
+  = help: use letters, digits, `_`, `-` and `.`; start with a letter, a digit or `_`
+
+error: `device` cannot be this
+ --> run.toml:7:10
+7 | device = "${TOKEN}"
+  |          ^^^^^^^^^^ expected cpu | cuda
+  = help: Where tensors live
 )", {.environment = {{"TOKEN", "hunter2"}}}},
 
 {"IncludeMissing",
@@ -99,7 +168,11 @@ train_with("schema = 1", R"(schema = 1
 include = ["base.toml"]
 )"),
 R"(
-TODO
+error: cannot read the include `base.toml`
+ --> run.toml:2:12
+2 | include = ["base.toml"]
+  |            ^^^^^^^^^^^ no such file
+  = help: it is looked for in the folder of run.toml
 )"},
 
 {"IncludeOfItself",
@@ -107,7 +180,11 @@ train_with("schema = 1", R"(schema = 1
 include = ["run.toml"]
 )"),
 R"(
-TODO
+error: `run.toml` includes itself
+ --> run.toml:2:12
+2 | include = ["run.toml"]
+  |            ^^^^^^^^^^ run.toml -> run.toml
+  = help: take one of these includes out
 )"},
 
 {"IncludeAbsolute",
@@ -115,7 +192,11 @@ train_with("schema = 1", R"(schema = 1
 include = ["/base.toml"]
 )"),
 R"(
-TODO
+error: an include is relative
+ --> run.toml:2:12
+2 | include = ["/base.toml"]
+  |            ^^^^^^^^^^^^ this path is absolute
+  = help: give the path from the folder of run.toml
 )"},
 
 {"IncludeNotAtTheTop",
@@ -124,7 +205,11 @@ x-a = {}
 include = []
 )"),
 R"(
-TODO
+error: `include` is not at the top
+ --> run.toml:3:1
+3 | include = []
+  | ^^^^^^^ `x-a` stands before it
+  = help: move it below `schema`
 )"},
 
 {"IncludeOfTheWrongType",
@@ -132,7 +217,11 @@ train_with("schema = 1", R"(schema = 1
 include = "base.toml"
 )"),
 R"(
-TODO
+error: `include` takes a list of strings
+ --> run.toml:2:11
+2 | include = "base.toml"
+  |           ^^^^^^^^^^^ this is a string
+  = help: write include = ["base.toml"]
 )"},
 
 {"IncludeInATable",
@@ -141,80 +230,130 @@ include = ["base.toml"]
 path = "m"
 )"),
 R"(
-TODO
+error: unknown key `include`
+ --> run.toml:6:1
+6 | include = ["base.toml"]
+  | ^^^^^^^ not a key of [model]
+  = help: `include` belongs to the top level
 )"},
 
 {"SetOfAnUnknownKey",
 kTrain,
 R"(
-TODO
+error: unknown key `stepz`
+ --> --set train.stepz=5
+  | train.stepz=5
+  |       ^^^^^ not a key of [train]
+  = help: did you mean `steps`? (int, default 0, at least 0)
 )", {.sets = {R"(train.stepz=5)"}}},
 
 {"SetOfAnUnknownTable",
 kTrain,
 R"(
-TODO
+error: unknown key `trian`
+ --> --set trian.steps=5
+  | trian.steps=5
+  | ^^^^^ not a key of a manifest
+  = help: did you mean `train`? (table, required)
 )", {.sets = {R"(trian.steps=5)"}}},
 
 {"SetOfTheWrongType",
 kTrain,
 R"(
-TODO
+error: `steps` takes an integer
+ --> --set train.steps="5"
+  | train.steps="5"
+  |             ^^^ this is a string
+  = help: remove the quotes: steps = 5
 )", {.sets = {R"(train.steps="5")"}}},
 
 {"SetOfABareWord",
 kTrain,
 R"(
-TODO
+error: the value is not TOML
+ --> --set algorithm.use=sft
+  | algorithm.use=sft
+  |               ^^^ could not determine value type
+  = help: a string needs quotes, and the shell too: --set 'algorithm.use="sft"'
 )", {.sets = {R"(algorithm.use=sft)"}}},
 
 {"SetWithoutValue",
 kTrain,
 R"(
-TODO
+error: --set takes PATH=VALUE
+ --> --set train.steps
+  | train.steps
+  | ^^^^^^^^^^^ this is not of that form
+  = help: for example --set train.steps=50 or --set 'data.train[0].path="x.jsonl"'
 )", {.sets = {R"(train.steps)"}}},
 
 {"SetOfNothing",
 kTrain,
 R"(
-TODO
+error: the value is not TOML
+ --> --set train.steps=
+  | train.steps=
+  |             ^ nothing after the =
+  = help: a string needs quotes, and the shell too: --set 'train.steps=""'
 )", {.sets = {R"(train.steps=)"}}},
 
 {"SetOfTwoValues",
 kTrain,
 R"(
-TODO
+error: --set takes one value
+ --> --set train.steps=5 x = 3
+  | train.steps=5 x = 3
+  |             ^^^^^^^ this is more than one
 )", {.sets = {R"(train.steps=5
 x = 3)"}}},
 
 {"SetBeyondAList",
 kTrain,
 R"(
-TODO
+error: no such entry
+ --> --set data.train[1].path="x"
+  | data.train[1].path="x"
+  |           ^^^ the list has 1
+  = help: [0] is the first
 )", {.sets = {R"(data.train[1].path="x")"}}},
 
 {"SetIntoAScalar",
 kTrain,
 R"(
-TODO
+error: nothing to set here
+ --> --set run.name.first="x"
+  | run.name.first="x"
+  |          ^^^^^ a string has no keys
 )", {.sets = {R"(run.name.first="x")"}}},
 
 {"SetIntoAListWithoutIndex",
 kTrain,
 R"(
-TODO
+error: nothing to set here
+ --> --set data.train.path="x"
+  | data.train.path="x"
+  |            ^^^^ a list has no keys
+  = help: name the entry: [0] is the first
 )", {.sets = {R"(data.train.path="x")"}}},
 
 {"SetOfAnInclude",
 kTrain,
 R"(
-TODO
+error: `include` cannot be set from the command line
+ --> --set include=[]
+  | include=[]
+  | ^^^^^^^ it is read before
+  = help: write it in the file
 )", {.sets = {R"(include=[])"}}},
 
 {"SetOfAnOptionOutOfRange",
 kTrain,
 R"(
-TODO
+error: `beta` is out of range
+ --> --set algorithm.beta=-1
+  | algorithm.beta=-1
+  |                ^^ must be above 0.0
+  = help: How strongly the policy is held to the reference
 )", {.sets = {R"(algorithm.beta=-1)"}}},
 };
 // clang-format on

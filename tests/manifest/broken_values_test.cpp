@@ -12,7 +12,11 @@ steps = "2"
 samples_per_step = 4
 )"),
 R"(
-TODO
+error: `steps` takes an integer
+  --> run.toml:15:9
+15 | steps = "2"
+   |         ^^^ this is a string
+   = help: remove the quotes: steps = 2
 )"},
 
 {"FloatForInteger",
@@ -21,7 +25,11 @@ steps = 2.0
 samples_per_step = 4
 )"),
 R"(
-TODO
+error: `steps` takes an integer
+  --> run.toml:15:9
+15 | steps = 2.0
+   |         ^^^ this is a float
+   = help: write steps = 2
 )"},
 
 {"IntegerForBool",
@@ -31,7 +39,11 @@ samples_per_step = 4
 shuffle = 1
 )"),
 R"(
-TODO
+error: `shuffle` takes true or false
+  --> run.toml:17:11
+17 | shuffle = 1
+   |           ^ this is an integer
+   = help: Whether each epoch has its own order
 )"},
 
 {"IntegerForString",
@@ -40,7 +52,11 @@ kind = "train"
 name = 7
 )"),
 R"(
-TODO
+error: `name` takes a string
+ --> run.toml:4:8
+4 | name = 7
+  |        ^ this is an integer
+  = help: put the value in quotes
 )"},
 
 {"StringForList",
@@ -49,7 +65,11 @@ path = "m"
 freeze = "*.weight"
 )"),
 R"(
-TODO
+error: `freeze` takes a list of strings
+ --> run.toml:7:10
+7 | freeze = "*.weight"
+  |          ^^^^^^^^^^ this is a string
+  = help: put it in brackets: freeze = [...]
 )"},
 
 {"WrongItemOfAList",
@@ -58,7 +78,11 @@ path = "m"
 freeze = ["a", 3]
 )"),
 R"(
-TODO
+error: `freeze` takes a string
+ --> run.toml:7:16
+7 | freeze = ["a", 3]
+  |                ^ this is an integer
+  = help: put the value in quotes
 )"},
 
 {"DateForString",
@@ -67,7 +91,11 @@ kind = "train"
 name = 2024-01-01
 )"),
 R"(
-TODO
+error: `name` takes a string
+ --> run.toml:4:8
+4 | name = 2024-01-01
+  |        ^^^^^^^^^^ this is a date or time
+  = help: put the value in quotes
 )"},
 
 {"DateInAFreeTable",
@@ -75,7 +103,11 @@ train_with("[x-notes]", R"([x-notes]
 when = 2024-01-01
 )"),
 R"(
-TODO
+error: dates and times are not supported
+  --> run.toml:18:8
+18 | when = 2024-01-01
+   |        ^^^^^^^^^^ this is a date or time
+   = help: put it in quotes
 )"},
 
 {"OptionOfTheWrongType",
@@ -84,7 +116,11 @@ use = "dpo"
 beta = "0.2"
 )"),
 R"(
-TODO
+error: `beta` takes a number
+  --> run.toml:12:8
+12 | beta = "0.2"
+   |        ^^^^^ this is a string
+   = help: remove the quotes: beta = 0.2
 )"},
 
 {"OptionBelowItsBound",
@@ -93,7 +129,11 @@ use = "dpo"
 beta = 0
 )"),
 R"(
-TODO
+error: `beta` is out of range
+  --> run.toml:12:8
+12 | beta = 0
+   |        ^ must be above 0.0
+   = help: How strongly the policy is held to the reference
 )"},
 
 {"OptionAboveItsBound",
@@ -102,7 +142,11 @@ use = "dpo"
 label_smoothing = 0.5
 )"),
 R"(
-TODO
+error: `label_smoothing` is out of range
+  --> run.toml:12:19
+12 | label_smoothing = 0.5
+   |                   ^^^ must be below 0.5
+   = help: Share of labels taken to be flipped
 )"},
 
 {"KeyBelowItsBound",
@@ -111,7 +155,11 @@ steps = -1
 samples_per_step = 4
 )"),
 R"(
-TODO
+error: `steps` is out of range
+  --> run.toml:15:9
+15 | steps = -1
+   |         ^^ must be at least 0
+   = help: Optimizer steps; either this or `epochs`
 )"},
 
 {"KeyAboveItsBound",
@@ -119,7 +167,11 @@ train_with("[schedule]", R"([schedule]
 min_ratio = 1.5
 )"),
 R"(
-TODO
+error: `min_ratio` is out of range
+  --> run.toml:18:13
+18 | min_ratio = 1.5
+   |             ^^^ must be at most 1.0
+   = help: Learning rate at the end, as a share of the peak
 )"},
 
 {"NotANumber",
@@ -127,7 +179,11 @@ train_with("[optimizer]", R"([optimizer]
 learning_rate = nan
 )"),
 R"(
-TODO
+error: `learning_rate` is out of range
+  --> run.toml:13:17
+13 | learning_rate = nan
+   |                 ^^^ must be finite
+   = help: Step size at the peak of the schedule
 )"},
 
 {"ItemOutOfRange",
@@ -136,7 +192,11 @@ learning_rate = 1e-5
 betas = [0.9, 1.0]
 )"),
 R"(
-TODO
+error: `betas` is out of range
+  --> run.toml:14:15
+14 | betas = [0.9, 1.0]
+   |               ^^^ must be below 1.0
+   = help: Decay of the running mean of gradients and of their squares
 )"},
 
 {"BetasAreTwo",
@@ -145,7 +205,11 @@ learning_rate = 1e-5
 betas = [0.9]
 )"),
 R"(
-TODO
+error: `betas` takes two numbers
+  --> run.toml:14:9
+14 | betas = [0.9]
+   |         ^^^^^ this has 1
+   = help: for example betas = [0.9, 0.999]
 )"},
 
 {"ChoiceWithANeighbour",
@@ -154,7 +218,11 @@ path = "m"
 dtype = "bfloat32"
 )"),
 R"(
-TODO
+error: `dtype` cannot be `bfloat32`
+ --> run.toml:7:9
+7 | dtype = "bfloat32"
+  |         ^^^^^^^^^^ expected float32 | bfloat16
+  = help: did you mean `float32`?
 )"},
 
 {"ChoiceWithoutNeighbour",
@@ -164,7 +232,11 @@ name = "a"
 device = "tpu"
 )"),
 R"(
-TODO
+error: `device` cannot be `tpu`
+ --> run.toml:5:10
+5 | device = "tpu"
+  |          ^^^^^ expected cpu | cuda
+  = help: did you mean `cpu`?
 )"},
 
 {"ChoiceInAList",
@@ -180,7 +252,11 @@ data = { use = "alpaca", path = "p" }
 ignore = ["case", "spaces"]
 )",
 R"(
-TODO
+error: `ignore` cannot be `spaces`
+  --> run.toml:10:19
+10 | ignore = ["case", "spaces"]
+   |                   ^^^^^^^^ expected case | space
+   = help: did you mean `space`?
 )"},
 
 {"NameThatIsAPath",
@@ -189,7 +265,11 @@ kind = "train"
 name = "../a"
 )"),
 R"(
-TODO
+error: `../a` cannot name a folder
+ --> run.toml:4:8
+4 | name = "../a"
+  |        ^^^^^^ expected a simple file name
+  = help: use letters, digits, `_`, `-` and `.`; start with a letter, a digit or `_`
 )"},
 
 {"NeitherStepsNorEpochs",
@@ -197,7 +277,11 @@ train_with("[train]", R"([train]
 samples_per_step = 4
 )"),
 R"(
-TODO
+error: [train] needs one of `steps` and `epochs`
+  --> run.toml:14:2
+14 | [train]
+   |  ^^^^^ neither is given
+   = help: for example steps = 200
 )"},
 
 {"BothStepsAndEpochs",
@@ -207,7 +291,11 @@ steps = 2
 samples_per_step = 4
 )"),
 R"(
-TODO
+error: [train] takes one of `steps` and `epochs`
+  --> run.toml:16:1
+16 | steps = 2
+   | ^^^^^ both are given
+   = help: take out one
 )"},
 
 {"NeitherSizeOfAStep",
@@ -216,7 +304,11 @@ steps = 2
 tokens_per_step = 0
 )"),
 R"(
-TODO
+error: [train] needs one of `samples_per_step` and `tokens_per_step`
+  --> run.toml:14:2
+14 | [train]
+   |  ^^^^^ neither is given
+   = help: for example tokens_per_step = 8192
 )"},
 
 {"BothSizesOfAStep",
@@ -226,7 +318,11 @@ samples_per_step = 4
 tokens_per_step = 10
 )"),
 R"(
-TODO
+error: [train] takes one of `samples_per_step` and `tokens_per_step`
+  --> run.toml:17:1
+17 | tokens_per_step = 10
+   | ^^^^^^^^^^^^^^^ both are given
+   = help: take out one
 )"},
 
 {"DuplicateEvaluations",
@@ -244,7 +340,11 @@ use = "org.paper.exact:exact_match"
 data = { use = "alpaca", path = "q" }
 )",
 R"(
-TODO
+error: two evaluations are named `exact_match`
+  --> run.toml:11:7
+11 | use = "org.paper.exact:exact_match"
+   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the other is entry 1 of [[evaluate]]
+   = help: give this one a `name`
 )"},
 };
 // clang-format on

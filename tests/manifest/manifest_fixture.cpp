@@ -44,6 +44,10 @@ reference = false
   add("org.paper.llama", R"(
 kind = "model/1"
 name = "llama"
+[options.config]
+type = "table"
+required = true
+help = "config.json"
 [options.window]
 type = "int"
 default = 0

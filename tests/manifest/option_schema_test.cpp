@@ -2,10 +2,10 @@
 #include "kernel/host/manifest/option_schema.h"
 
 #include <gtest/gtest.h>
-#include <toml++/toml.h>
 
 #include "kernel/host/manifest/manifest_schema.h"
 #include "kernel/host/manifest/nearest.h"
+#include "kernel/host/manifest/toml_library.h"
 
 namespace attune {
 namespace {
@@ -67,11 +67,11 @@ TEST(OptionSchema, KeepsTheOrderOfTheFile) {
 TEST(OptionSchema, PrintsAlignedHelp) {
   EXPECT_EQ(format_options(parse(kOptions)),
             R"(  rate      float, required, above 0.0, below 1.0  Share
-  count     int, default 3, at least 1          How many
-  password  string, secret                      For the site
-  modes     list of a | b, default ["a"]        Which ones
-  sources   list of table                       Where from
-    weight  float, default 1.0                  How much
+  count     int, default 3, at least 1             How many
+  password  string, secret                         For the site
+  modes     list of a | b, default ["a"]           Which ones
+  sources   list of table                          Where from
+    weight  float, default 1.0                     How much
 )");
 }
 
@@ -91,11 +91,12 @@ TEST(OptionSchema, ListsEveryMistakeOfSuchValues) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(std::string(error.what()),
-              "`rate` is missing: the options needs it; `rate` (float, required, above 0.0, below "
+              "`rate` is missing: the table of options needs it; `rate` (float, required, above "
+              "0.0, below "
               "1.0): Share\n"
               "`count` is out of range: must be at least 1; How many\n"
               "`modes` cannot be `c`: expected a | b; did you mean `a`?\n"
-              "unknown key `rtae`: not a key of the options; did you mean `rate`? (float, "
+              "unknown key `rtae`: not a key of the table of options; did you mean `rate`? (float, "
               "required, above 0.0, "
               "below 1.0)");
   }

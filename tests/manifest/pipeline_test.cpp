@@ -124,11 +124,11 @@ TEST(Pipeline, SourcesPointAtTheStageOrTheTop) {
   const Manifest manifest = pipeline(folder, {.sets = {"stage[0].train.steps=3"}});
 
   EXPECT_EQ(manifest.source("stage[0].train.steps")->file, "--set stage[0].train.steps=3");
-  EXPECT_EQ(manifest.source("stage[1].train.steps")->line, 33);
+  EXPECT_EQ(manifest.source("stage[1].train.steps")->line, 34);
   ASSERT_EQ(manifest.source("stage[1].train.steps")->shadowed.size(), 1u);
   EXPECT_EQ(manifest.source("stage[1].train.steps")->shadowed[0].value, Json(10));
   EXPECT_EQ(manifest.source("stage[1].train.samples_per_step")->line, 12);
-  EXPECT_EQ(manifest.source("stage[1].run.seed")->line, 35);
+  EXPECT_EQ(manifest.source("stage[1].run.seed")->line, 36);
   EXPECT_EQ(manifest.source("stage[2].run.seed")->line, 5);
   EXPECT_EQ(manifest.value("stage[1].algorithm.beta"), Json(0.3));
 }

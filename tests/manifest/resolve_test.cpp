@@ -94,6 +94,13 @@ TEST(Manifest, LeavesOutTheReferenceThatAnAlgorithmDoesNotRead) {
   EXPECT_EQ(resolved["data"]["train"][0]["options"]["columns"]["prompt"], "q");
 }
 
+TEST(Manifest, TheConfigurationOfAModelIsTheEnginesToGive) {
+  const std::string model = "[model]\nuse = \"llama\"\npath = \"m\"\n";
+
+  EXPECT_EQ(messages(train_with("[model]", model)), "");
+  EXPECT_NE(messages(train_with("[model]", model + "config = {}\n")), "");
+}
+
 TEST(Manifest, KeepsTablesOfOthers) {
   const Folder folder;
   folder.write("run.toml", kTrain + "[x-notes]\nwho = \"me\"\nn = [1, { a = 2 }]\n");

@@ -94,6 +94,7 @@ TEST(Metadata, NamesTheKeyWhatItExpectsAndWhatItFinds) {
       {"[build]", "[[provides]]\nkind = \"algorithm/1\"\nname = \"good\"\n[build]",
        "a second \"good\""},
       {"[build]", "[build", "expected metadata in TOML"},
+      {"[build]", "[%]", "expected metadata in TOML"},
       {"Good", "\xff\xfe", "expected metadata in TOML"},
   };
   for (const auto& row : rows) {

@@ -44,8 +44,9 @@ TEST(Report, ListsTheSameAsJson) {
 TEST(Report, InspectsAPluginByIdFileOrName) {
   const Registry registry = over({"good"});
 
-  for (const std::string& target : {std::string("org.attune.test.good"), fixture("good"),
-                                   std::string("tiny"), std::string("org.attune.test.good:good")}) {
+  for (const std::string& target :
+       {std::string("org.attune.test.good"), fixture("good"), std::string("tiny"),
+        std::string("org.attune.test.good:good")}) {
     EXPECT_EQ(inspect(registry, target).file, fixture("good")) << target;
   }
   EXPECT_HAS(message_of([&] { inspect(registry, "org.attune.test.godo"); }),

@@ -47,6 +47,13 @@ inline void spill(const std::string& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
 }
 
+/// Limits of time hold for an optimised build; sanitizers and assertions take theirs.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
+inline constexpr double kSlowness = 20;
+#else
+inline constexpr double kSlowness = 1;
+#endif
+
 /// `text` with every `from` replaced by `to`.
 inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
   for (size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())

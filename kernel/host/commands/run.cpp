@@ -43,7 +43,7 @@ Command run_command() {
   CommandSpec spec{"run", "Run a manifest: train, generate, evaluate or a pipeline of them",
                    "attune run configs/quickstart.toml --set run.output=/tmp/runs",
                    {{"FILE", "The manifest (TOML)"}}, manifest_options()};
-  spec.options.push_back({"quiet,q", "", "No progress and no notes"});
+  spec.options.push_back({"quiet,q", "", "No progress and no notes; warnings remain"});
   spec.options.push_back({"json", "", "Print the results as JSON"});
   return {spec, &run};
 }

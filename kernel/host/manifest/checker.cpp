@@ -337,7 +337,7 @@ Json validate_options(const std::vector<OptionSchema>& schemas, const Json& give
   manifest::Report report;
   manifest::Checker checker(report, nullptr, std::filesystem::current_path());
   Json out = checker.table(schemas, manifest::from_json(given.is_null() ? Json::object() : given),
-                           {.title = "the options"});
+                           {.title = "the table of options"});
   manifest::throw_sentences(report);
   return out;
 }

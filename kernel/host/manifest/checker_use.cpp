@@ -53,7 +53,7 @@ const ProviderInfo* Checker::provider(const OptionSchema& schema, const Member& 
   }
   const auto known = names_of(all, full);
   const std::string near = nearest(name, known);
-  std::string cure = near.empty() ? "" : "did you mean `" + near + "`?; ";
+  std::string cure = near.empty() ? "" : "did you mean `" + near + "`? ";
   cure += known.empty() ? "no plugin provides " + with_article(what) + "; see `attune plugins list`"
                         : "there is " + quoted(known);
   report_.add(use.value.place,
@@ -87,6 +87,7 @@ Json Checker::plugin_table(const OptionSchema& schema, const Node& node, const S
   inner.pointer += "/options";
   inner.title = scope.title + " with use = \"" + name + "\"";
   for (const OptionSchema& option : found->options) {
+    if (std::ranges::find(schema.supplied, option.name) != schema.supplied.end()) continue;
     if (find_option(schema.members, option.name)) {
       report_.add(use->value.place, {"the plugin `" + found->plugin_id + "` declares the option `" +
                                          option.name + "`",

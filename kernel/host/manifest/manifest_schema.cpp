@@ -100,6 +100,7 @@ constexpr const char* kModel = R"toml(
 type = "table"
 required = true
 plugin = "model/1"
+supplied = ["config"]
 runs = ["train", "generate", "evaluate"]
 help = "The model to train, to ask, or to judge; options of a model plugin stand beside `use`"
 

@@ -14,9 +14,9 @@ namespace manifest {
 namespace {
 
 constexpr std::array kTypes = {"bool", "int", "float", "string", "path", "enum", "list", "table"};
-const std::vector<std::string> kKeys = {"type",  "default", "required", "min",   "max",
-                                        "above", "below",   "choices",  "items", "secret",
-                                        "help",  "members", "plugin",   "runs"};
+const std::vector<std::string> kKeys = {"type",  "default", "required", "min",      "max",
+                                        "above", "below",   "choices",  "items",    "secret",
+                                        "help",  "members", "plugin",   "supplied", "runs"};
 
 [[noreturn]] void fail(const std::string& option, const std::string& what) {
   throw Error("option `" + option + "`: " + what);
@@ -78,6 +78,8 @@ void read_key(OptionSchema& schema, const std::string& option, const Member& mem
     schema.help = word(option, member);
   else if (key == "plugin")
     schema.plugin = word(option, member);
+  else if (key == "supplied")
+    schema.supplied = words(option, member);
   else if (key == "runs")
     schema.runs = words(option, member);
   else if (key != "members") {
@@ -152,9 +154,9 @@ const OptionSchema* find_option(const std::vector<OptionSchema>& schemas, std::s
 
 namespace {
 
-// The width of the first column grows with the longest name, up to this.
+// The columns grow with their longest text, up to this.
 constexpr size_t kNameWidth = 24;
-constexpr size_t kTypeWidth = 34;
+constexpr size_t kTypeWidth = 44;
 
 std::string bound_text(double bound) { return Json(bound).dump(); }
 
@@ -176,14 +178,14 @@ std::string pad(std::string text, size_t width) {
   return text;
 }
 
-void append(std::string& text, const std::vector<OptionSchema>& schemas, size_t depth,
-            size_t width) {
+void append(std::string& text, const std::vector<OptionSchema>& schemas, size_t depth, size_t width,
+            size_t type_width) {
   for (const OptionSchema& schema : schemas) {
     const std::string name =
         std::string(2 * depth, ' ') + (schema.name == "*" ? "<name>" : schema.name);
-    text += "  " + pad(name, width) + "  " + pad(describe_option(schema), kTypeWidth) + "  " +
+    text += "  " + pad(name, width) + "  " + pad(describe_option(schema), type_width) + "  " +
             schema.help + "\n";
-    append(text, schema.members, depth + 1, width);
+    append(text, schema.members, depth + 1, width, type_width);
   }
 }
 
@@ -193,6 +195,14 @@ size_t widest(const std::vector<OptionSchema>& schemas, size_t depth) {
     width = std::max({width, schema.name.size() + 2 * depth, widest(schema.members, depth + 1)});
   }
   return std::min(width, kNameWidth);
+}
+
+size_t widest_type(const std::vector<OptionSchema>& schemas) {
+  size_t width = 0;
+  for (const OptionSchema& schema : schemas) {
+    width = std::max({width, describe_option(schema).size(), widest_type(schema.members)});
+  }
+  return std::min(width, kTypeWidth);
 }
 
 }  // namespace
@@ -211,7 +221,7 @@ std::string describe_option(const OptionSchema& schema) {
 
 std::string format_options(const std::vector<OptionSchema>& schemas) {
   std::string text;
-  append(text, schemas, 0, widest(schemas, 0));
+  append(text, schemas, 0, widest(schemas, 0), widest_type(schemas));
   return text;
 }
 

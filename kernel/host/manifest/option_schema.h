@@ -43,6 +43,8 @@ struct OptionSchema {
   /// The manifest's own tables only: the kind of plugin that `use` names, whose options stand
   /// beside it.
   std::string plugin;
+  /// The manifest's own tables only: options of that plugin which the host gives, and no manifest.
+  std::vector<std::string> supplied;
   /// The manifest's own tables only: the kinds of run that read the table.
   std::vector<std::string> runs;
 };

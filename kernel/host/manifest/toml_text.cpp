@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/host/manifest/toml_text.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
+
+#include "kernel/host/manifest/toml_library.h"
 
 // The only file of the manifest that compiles the TOML library.
 

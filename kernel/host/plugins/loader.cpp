@@ -56,7 +56,12 @@ dll::shared_library open_library(const std::string& file, std::error_code& error
     library.load(file, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
   } catch (const std::system_error& failed) {
     error = failed.code();
+    // Boost wraps the loader's own words, which alone say what is missing, in others.
     why = failed.what();
+    constexpr std::string_view kBefore = "(dlerror system message: ";
+    if (const size_t begin = why.find(kBefore); begin != why.npos) {
+      why = why.substr(begin + kBefore.size(), why.rfind(')') - begin - kBefore.size());
+    }
   }
   return library;
 }

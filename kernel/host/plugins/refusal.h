@@ -38,7 +38,10 @@ class Refused : public ExitError {
  private:
   static std::string join(const std::vector<Refusal>& refusals) {
     std::string text;
-    for (const Refusal& refusal : refusals) text += (text.empty() ? "" : "\n") + refusal.text();
+    for (const Refusal& refusal : refusals) {
+      if (!text.empty()) text += '\n';
+      text += refusal.text();
+    }
     return text;
   }
 

@@ -110,9 +110,9 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
     note(environment, outcome.name + ": begins anew, changed: " + what);
     clear_folder(folder);
   }
-  if (found == Found::kSameUnfinished) note(environment, outcome.name + ": resumes in " + folder);
+  if (found == Found::kSameUnfinished) note(environment, outcome.name + ": goes on in " + folder);
   if (found == Found::kNothing) note(environment, outcome.name + ": begins in " + folder);
-  if (found != Found::kSameUnfinished) state.begin(stamp);
+  if (found == Found::kNothing || found == Found::kOther) state.begin(stamp);
 
   const auto services = environment.services(run, folder);
   const std::string start = utc_now();

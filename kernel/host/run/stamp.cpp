@@ -31,6 +31,13 @@ Json essence(Json run) {
   return run;
 }
 
+/// The object in a file; null where there is none.
+Json read(const fs::path& file) {
+  if (!fs::exists(file)) return nullptr;
+  Json json = read_json(file);
+  return json.is_object() ? json : Json(nullptr);
+}
+
 }  // namespace
 
 Stamp stamp_of(const Json& run, const Json& software) {
@@ -57,33 +64,29 @@ std::string difference(const Json& before, const Json& now) {
 }
 
 RunState::Found RunState::compare(const Stamp& stamp) const {
-  const Json state = read();
-  if (state.is_null()) return Found::kNothing;
-  if (state.value("digest", "") != stamp.digest) return Found::kOther;
-  return state.value("finished", false) ? Found::kSameFinished : Found::kSameUnfinished;
+  const Json begun = read(begun_), done = read(done_);
+  if (begun.is_null()) return Found::kNothing;
+  if (begun.value("digest", "") != stamp.digest) return Found::kOther;
+  const bool finished = !done.is_null() && done.value("digest", "") == stamp.digest;
+  return finished ? Found::kSameFinished : Found::kSameUnfinished;
 }
 
 std::string RunState::difference_to(const Stamp& stamp) const {
-  const Json state = read();
-  return difference(state.is_null() ? Json::object() : state.value("parts", Json::object()), stamp.parts);
+  const Json begun = read(begun_);
+  return difference(begun.is_null() ? Json::object() : begun.value("parts", Json::object()), stamp.parts);
 }
 
-void RunState::begin(const Stamp& stamp) const { write(stamp, false, Json::object()); }
-
-void RunState::finish(const Stamp& stamp, const Json& results) const { write(stamp, true, results); }
-
-Json RunState::results() const { return read().value("results", Json::object()); }
-
-Json RunState::read() const {
-  if (!fs::exists(file_)) return nullptr;
-  Json state = read_json(file_);
-  return state.is_object() ? state : Json(nullptr);
+void RunState::begin(const Stamp& stamp) const {
+  write_atomically(begun_, Json{{"digest", stamp.digest}, {"parts", stamp.parts}}.dump(2) + "\n");
 }
 
-void RunState::write(const Stamp& stamp, bool finished, const Json& results) const {
-  const Json state = {
-      {"digest", stamp.digest}, {"finished", finished}, {"parts", stamp.parts}, {"results", results}};
-  write_atomically(file_, state.dump(2) + "\n");
+void RunState::finish(const Stamp& stamp, const Json& results) const {
+  write_atomically(done_, Json{{"digest", stamp.digest}, {"results", results}}.dump(2) + "\n");
+}
+
+Json RunState::results() const {
+  const Json done = read(done_);
+  return done.is_null() ? Json::object() : done.value("results", Json::object());
 }
 
 }  // namespace attune

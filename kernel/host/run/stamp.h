@@ -21,10 +21,10 @@ Stamp stamp_of(const Json& run, const Json& software);
 /// What differs between two stamps' parts: "the manifest", "the software", "data/pairs.jsonl".
 std::string difference(const Json& before, const Json& now);
 
-/// The state of a run's folder, kept in state.json there.
+/// Whose results a folder holds: begun.json has the stamp of the run that began there, done.json that of the run that ended.
 class RunState {
  public:
-  explicit RunState(std::filesystem::path folder) : file_(std::move(folder) / "state.json") {}
+  explicit RunState(const std::filesystem::path& folder) : begun_(folder / "begun.json"), done_(folder / "done.json") {}
 
   enum class Found { kNothing, kSameUnfinished, kSameFinished, kOther };
   Found compare(const Stamp& stamp) const;
@@ -36,10 +36,7 @@ class RunState {
   Json results() const;
 
  private:
-  Json read() const;
-  void write(const Stamp& stamp, bool finished, const Json& results) const;
-
-  std::filesystem::path file_;
+  std::filesystem::path begun_, done_;
 };
 
 }  // namespace attune

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/host/run/summary.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -38,6 +39,11 @@ std::string estimate_text(const Json& metric) {
 std::string change_text(const Json& before, const Json& after) {
   const double change = after.at("value").get<double>() - before.at("value").get<double>();
   return is_share(before) && is_share(after) ? formatted("%+.1f points", change * 100) : formatted("%+.4g", change);
+}
+
+/// 0 where there is no such number: a run that was resumed after its last step has no speed.
+double number_of(const Json& results, const char* key) {
+  return results.contains(key) && results[key].is_number() ? results[key].get<double>() : 0.0;
 }
 
 std::string number_text(const Json& results, const char* key, const char* format) {
@@ -96,12 +102,11 @@ std::string training(const std::vector<const StageOutcome*>& stages) {
   TextTable table({"training", "steps", "loss", "tokens/s", "peak memory", "time"});
   for (const StageOutcome* stage : stages) {
     const Json& results = stage->results;
-    const auto speed = results.value("tokens_per_s", 0.0);
-    const auto memory = results.value("peak_memory_bytes", int64_t{0});
+    const double speed = number_of(results, "tokens_per_s"), memory = number_of(results, "peak_memory_bytes");
     table.add({stage->name + (stage->skipped ? " (unchanged)" : ""), number_text(results, "steps", "%.0f"),
                number_text(results, "loss", "%.4f"), speed > 0 ? grouped(std::llround(speed)) : "",
-               memory > 0 ? bytes_text(memory) : "",
-               results.contains("seconds") ? clock_text(results["seconds"].get<double>()) : ""});
+               memory > 0 ? bytes_text(std::llround(memory)) : "",
+               clock_text(number_of(results, "seconds"))});
   }
   return table.empty() ? "" : table.text();
 }

@@ -87,7 +87,7 @@ const Registry& Installation::registry() {
 Loader& Installation::loader() {
   if (!loader_) {
     const auto log = [&console = console_](std::string_view plugin, int level, std::string_view message) {
-      if (level >= ATTUNE_LOG_WARN && !console.quiet) console.err << plugin << ": " << message << std::endl;
+      if (level >= ATTUNE_LOG_WARN) console.err << plugin << ": " << message << std::endl;
     };
     loader_ = std::make_unique<Loader>(registry(), engine_file(), log);
   }

@@ -98,7 +98,6 @@ std::string Progress::numbers() const {
 }
 
 void Progress::note(std::string_view text) {
-  if (console_.quiet) return;
   if (drawn_) console_.err << "\r\x1b[K";
   console_.err << text << std::endl;
   if (drawn_) console_.err << line() << std::flush;

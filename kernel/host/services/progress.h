@@ -22,7 +22,7 @@ class Progress {
   void update(std::string_view phase, int64_t done, int64_t total);
   /// The newest row of metrics; its "loss" and "tokens_per_s" are shown.
   void metrics(const Json& row);
-  /// A line of text that does not disturb the bar.
+  /// A line of text that does not disturb the bar; also where the console is quiet.
   void note(std::string_view line);
   /// Ends a line that is being drawn.
   void finish();

@@ -180,7 +180,7 @@ void Services::progress(std::string_view phase, int64_t done, int64_t total) {
 }
 
 void Services::log(int level, std::string_view message) {
-  if (level <= ATTUNE_LOG_DEBUG) return;
+  if (level <= ATTUNE_LOG_DEBUG || (console_.quiet && level < ATTUNE_LOG_WARN)) return;
   const char* const word = level == ATTUNE_LOG_WARN ? "warning: " : level >= ATTUNE_LOG_ERROR ? "error: " : "";
   progress_.note(word + std::string(message));
 }

@@ -170,8 +170,8 @@ class ExactMatch {
   std::vector<std::string> references(const attune_sample& sample) const {
     std::vector<std::string> found;
     const size_t n_prompt = prompt_size(sample);
-    const Value labels(ATTUNE_HAS(&sample, attune_sample, labels) ? sample.labels : nullptr,
-                       "labels");
+    const bool has_labels = sample.size >= ATTUNE_END(attune_sample, labels);
+    const Value labels(has_labels ? sample.labels : nullptr, "labels");
     const Value label = labels["answer"];
     if (label.is_list()) {
       for (size_t i = 0; i < label.size(); ++i) found.push_back(reference(label[i]));

@@ -117,8 +117,8 @@ TEST(ExactMatch, RefusesAnExpressionThatIsNone) {
     return refusal([&] { EvaluatorUnderTest("exact_match", {{"extract", extract}}); });
   };
 
-  EXPECT_EQ(made("(a").substr(0, 63),
-            "`extract` = \"(a\": expected an ECMAScript regular expression; ");
+  EXPECT_TRUE(
+      made("(a").starts_with("`extract` = \"(a\": expected an ECMAScript regular expression; "));
   EXPECT_EQ(made("a"),
             "`extract` = \"a\": expected one group (...) around the result, found 0; write (?:...) "
             "for a group that only groups");

@@ -26,6 +26,7 @@ class Folder {
   ~Folder() { fs::remove_all(path_); }
   std::string operator/(const std::string& name) const { return (path_ / name).string(); }
   std::string put(const std::string& name, const std::string& bytes) const {
+    fs::remove(path_ / name);  // Some file systems flush a file that is written over.
     std::ofstream(path_ / name, std::ios::binary) << bytes;
     return *this / name;
   }
@@ -232,7 +233,7 @@ TEST(Safetensors, SurvivesFlippedBytes) {
   const Folder folder;
   const std::string whole = file_of(kTwo, floats({1, 2}) + "abcdef");
   std::mt19937 random(7);
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 1500; ++round) {
     std::string bytes = whole;
     for (int flips = 1 + round % 3; flips > 0; --flips) {
       bytes[random() % (8 + kTwo.size())] = static_cast<char>(random());
