@@ -34,6 +34,7 @@ std::string listed(const std::vector<std::string>& names) {
 struct Layout {
   std::vector<fs::path> files;
   std::map<std::string, std::string, std::less<>> file_of;  ///< empty: ask the files
+  std::string missing;  ///< why there are no files: a folder may hold a configuration alone, until a tensor is asked for
 };
 
 Layout read_index(const fs::path& index) {
@@ -75,8 +76,10 @@ Layout find_layout(const fs::path& path, const std::vector<std::string>& suffixe
     if (ends_with_any(entry.path(), suffixes)) found.push_back(entry.path());
   }
   if (found.size() == 1) return {found, {}};
-  throw ExitError(Exit::kData, path.string() + ": expected model.safetensors, its index, or exactly one file of " +
-                                   listed(suffixes) + "; found " + std::to_string(found.size()));
+  const std::string missing = path.string() + ": expected model.safetensors, its index, or exactly one file of " +
+                              listed(suffixes) + "; found " + std::to_string(found.size());
+  if (found.empty() && fs::exists(path / "config.json")) return {{}, {}, missing};
+  throw ExitError(Exit::kData, missing);
 }
 
 class FolderCheckpoint final : public Checkpoint {
@@ -154,6 +157,7 @@ class FolderCheckpoint final : public Checkpoint {
 
   /// Descriptions of every tensor, once.
   void describe() const {
+    if (!layout_.missing.empty()) throw ExitError(Exit::kData, layout_.missing);
     if (described_) return;
     for (const fs::path& file : layout_.files) {
       const WeightsFile& opened = open(file);

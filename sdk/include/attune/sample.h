@@ -36,7 +36,7 @@ class SampleBuilder {
     SampleBuilder made;
     made.id(view(sample.id)).prompt_turns(sample.n_prompt);
     for (size_t v = 0; v < sample.n_views; ++v) made.add_view(sample.views[v]);
-    if (ATTUNE_HAS(&sample, attune_sample, labels)) made.labels_ = made.copy_value(*sample.labels), made.has_labels_ = true;
+    if (sample.size >= ATTUNE_END(attune_sample, labels) && sample.labels) made.labels_ = made.copy_value(*sample.labels), made.has_labels_ = true;
     return made;
   }
 
