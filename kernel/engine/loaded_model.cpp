@@ -154,6 +154,7 @@ LoadedModel load_model(const LoadOptions& options, HostServices& host) {
     for (const Parameter& parameter : loaded.parameters) initialise(parameter, options.seed);
   } else {
     read_weights(loaded, options);
+    loaded.checkpoint = host.checkpoint(options.path);  // Afresh: the mapped file leaves memory, documents stay at hand.
   }
   for (Parameter& parameter : loaded.parameters) {
     if (loaded.dtype != at::kFloat || loaded.device != at::kCPU) {

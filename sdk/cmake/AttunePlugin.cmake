@@ -76,6 +76,9 @@ function(attune_add_test name)
   target_link_libraries(${name}_objects PRIVATE attune::sdk attune::test_support GTest::gtest ${arg_LINK})
   target_compile_definitions(${name}_objects PRIVATE
     "ATTUNE_PLUGIN_DIR=\"${ATTUNE_PLUGIN_DIR}\"" "ATTUNE_BIN_DIR=\"${PROJECT_BINARY_DIR}/bin\"" "ATTUNE_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+  if(NOT arg_TIER STREQUAL torch)
+    target_compile_options(${name}_objects PRIVATE -O0)  # Tests are compiled more often than they run.
+  endif()
   add_executable(${name} $<TARGET_OBJECTS:${name}_objects>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   target_link_libraries(${name} PRIVATE attune::test_support GTest::gtest GTest::gtest_main Threads::Threads ${CMAKE_DL_LIBS} ${arg_LINK})

@@ -104,7 +104,7 @@ std::string libraries(const std::string& line) {
 }
 
 TEST(Cli, HelpListAndCheckOpenNeitherLibTorchNorAPlugin) {
-  for (const std::string line : {std::string("attune --help"), std::string("attune plugins list"), "attune check " + kTiny}) {
+  for (const std::string& line : {std::string("attune --help"), std::string("attune plugins list"), "attune check " + kTiny}) {
     const std::string opened = libraries(line);
 
     for (const char* never : {"libtorch", "libc10", "libattune-engine"}) EXPECT_FALSE(has(opened, never)) << line << ": " << never;

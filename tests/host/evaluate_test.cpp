@@ -20,7 +20,7 @@ FakeServices four_rows() {
 
 TEST(Evaluate, MeansAreOverSamplesWhateverTheOrderOfAnswers) {
   FakeServices host = four_rows();
-  FakeModel model({{"a", "A"}, {"b", "B"}, {"c", "C"}, {"d", "wrong"}});
+  FakeModel model(FakeModel::Table{{"a", "A"}, {"b", "B"}, {"c", "C"}, {"d", "wrong"}});
   std::string rows;
 
   const Json result = evaluate_one(kEntry, 7, model, host, rows);
@@ -35,7 +35,7 @@ TEST(Evaluate, MeansAreOverSamplesWhateverTheOrderOfAnswers) {
 
 TEST(Evaluate, EverySampleLeavesARow) {
   FakeServices host = four_rows();
-  FakeModel model({{"a", "A"}});
+  FakeModel model(FakeModel::Table{{"a", "A"}});
   std::string rows;
 
   evaluate_one(kEntry, 7, model, host, rows);
@@ -51,7 +51,7 @@ TEST(Evaluate, EverySampleLeavesARow) {
 
 TEST(Evaluate, AMissingAnswerIsAnError) {
   FakeServices host = four_rows();
-  FakeModel model({});
+  FakeModel model(FakeModel::Table{});
   model.lost = {2};
   std::string rows;
 

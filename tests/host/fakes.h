@@ -107,7 +107,8 @@ class FakeServices final : public RunServices {
 /// Answers from a table, last request first, as an engine may that finishes short answers early.
 class FakeModel final : public LanguageModel {
  public:
-  explicit FakeModel(std::map<std::string, std::string> answers) : answers_(std::move(answers)) {
+  using Table = std::map<std::string, std::string>;
+  explicit FakeModel(Table answers) : answers_(std::move(answers)) {
     table_.size = ATTUNE_END(attune_generator, generate);
     table_.self = this;
     table_.generate = [](void* self, const attune_request* const* requests, size_t n, const attune_answer_sink* sink) -> int32_t {
@@ -124,6 +125,8 @@ class FakeModel final : public LanguageModel {
       return ATTUNE_OK;
     };
   }
+  FakeModel(const FakeModel&) = delete;
+  FakeModel& operator=(const FakeModel&) = delete;
   std::set<uint64_t> lost;  ///< requests that get no answer
 
   const Tokenizer& tokenizer() const override { throw Error("the fake model has no tokenizer"); }
@@ -131,7 +134,7 @@ class FakeModel final : public LanguageModel {
   std::vector<std::vector<double>> score(std::span<const std::vector<int64_t>>) override { return {}; }
 
  private:
-  std::map<std::string, std::string> answers_;
+  Table answers_;
   attune_generator table_{};
 };
 

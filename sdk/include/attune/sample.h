@@ -31,6 +31,13 @@ struct Conversation {
 /// Owns a sample and keeps its C form valid. Movable; `c()` points into it.
 class SampleBuilder {
  public:
+  SampleBuilder() = default;
+  // What it holds points into it: moving keeps the addresses, copying would not.
+  SampleBuilder(SampleBuilder&&) noexcept = default;
+  SampleBuilder& operator=(SampleBuilder&&) noexcept = default;
+  SampleBuilder(const SampleBuilder&) = delete;
+  SampleBuilder& operator=(const SampleBuilder&) = delete;
+
   /// A copy of a borrowed sample, of any modality.
   static SampleBuilder copy(const attune_sample& sample) {
     SampleBuilder made;

@@ -97,6 +97,12 @@ class Value {
 /// Owns what values point to, until it is cleared or destroyed. Addresses stay valid while it grows.
 class Arena {
  public:
+  Arena() = default;
+  Arena(Arena&&) noexcept = default;
+  Arena& operator=(Arena&&) noexcept = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
   attune_str keep(std::string_view text) { return str(texts_.emplace_back(text)); }
 
   static attune_value null() { return attune_value{}; }
