@@ -83,7 +83,6 @@ class EqualAnswer {
 class FakeServices final : public RunServices {
  public:
   std::vector<std::pair<std::string, std::string>> rows;
-  std::vector<std::pair<int64_t, int64_t>> progressed;
 
   Plugin<attune_object> object(std::string_view, std::string_view, const Json&) override { return {}; }
   Json metadata(std::string_view, std::string_view) override { return Json::object(); }
@@ -95,7 +94,7 @@ class FakeServices final : public RunServices {
   std::unique_ptr<SampleSource> samples(const Json&) override { return std::make_unique<FakeSamples>(rows); }
   void metrics(int64_t, const Json&) override {}
   void rewind_metrics(int64_t) override {}
-  void progress(std::string_view, int64_t done, int64_t total) override { progressed.emplace_back(done, total); }
+  void progress(std::string_view, int64_t, int64_t) override {}
   void log(int, std::string_view) override {}
   Evaluator evaluator(const std::string&, const Json&) override {
     return {fake_plugin<attune_evaluator>(&create_evaluator<EqualAnswer>), fake_failure("evaluator \"equal\"")};

@@ -31,6 +31,12 @@ TEST(Record, OptionsStandBesideUseAsAPersonWritesThem) {
   EXPECT_EQ(manifest_toml(resolved), "[algorithm]\nuse = \"dpo\"\nbeta = 0.1\n");
 }
 
+TEST(Record, AStagesRunTableSaysOnlyWhatAStageMaySay) {
+  const Json resolved = {{"stage", Json::array({Json{{"name", "sft"}, {"kind", "train"}, {"run", {{"kind", "train"}, {"name", "q"}, {"output", "/r"}, {"seed", 7}}}}})}};
+
+  EXPECT_EQ(manifest_toml(resolved), "[[stage]]\nname = \"sft\"\nkind = \"train\"\n\n[stage.run]\nseed = 7\n");
+}
+
 TEST(Layout, TextWrapsAtSpacesAndCountsCharactersNotBytes) {
   EXPECT_EQ(wrap_text("aa bb cc", 5, 9), (std::vector<std::string>{"aa bb", "cc"}));
   EXPECT_EQ(wrap_text("ääääää", 4, 9), (std::vector<std::string>{"ääää", "ää"}));
@@ -47,7 +53,7 @@ TEST(Layout, ATableIsAsWideAsItsCells) {
   TextTable table({"stage", "n"});
   table.add({"é", "10"});
 
-  EXPECT_EQ(table.text(), "  stage    n\n  ----------\n  é       10\n");
+  EXPECT_EQ(table.text(), "  stage   n\n  ---------\n  é      10\n");
 }
 
 Json results_of(double value) {
@@ -59,7 +65,16 @@ TEST(Summary, EvaluationsStandSideBySideWithTheirChange) {
   const std::string text = summary({{"before", "evaluate", "", false, results_of(0.5)}, {"after", "evaluate", "", false, results_of(0.85)}});
 
   EXPECT_NE(text.find("before"), std::string::npos);
-  EXPECT_NE(text.find("preference_accuracy: sum   50.0 % (40 to 60)   85.0 % (75 to 95)   +35.0 points"), std::string::npos) << text;
+  EXPECT_NE(text.find("preference_accuracy: sum  50.0 % (40-60)  85.0 % (75-95)  +35.0 points"), std::string::npos) << text;
+}
+
+TEST(Summary, BlankAnswersAndBlankLinesTakeNoRoom) {
+  const ScratchFolder folder;
+  write(folder / "answers.jsonl", Json{{"id", "1"}, {"prompt", "Q"}, {"text", "  a  b \n\n\n c\n\n"}}.dump() + "\n" + Json{{"id", "2"}, {"prompt", "R"}, {"text", " \n "}}.dump() + "\n");
+
+  const std::string text = summary({{"answers", "generate", folder.str(), false, {}}});
+
+  EXPECT_EQ(text, "  Prompt: Q\n  a b\n  c\n\n  Prompt: R\n  (blank)\n");
 }
 
 TEST(Summary, TrainingShowsSpeedAndMemoryAndWhereTheModelLies) {
@@ -67,7 +82,7 @@ TEST(Summary, TrainingShowsSpeedAndMemoryAndWhereTheModelLies) {
 
   const std::string text = summary({{"dpo", "train", "/runs/q/dpo", false, results}});
 
-  EXPECT_NE(text.find("dpo           20   0.6931      1,234       1.50 GB   1:15"), std::string::npos) << text;
+  EXPECT_NE(text.find("dpo          20  0.6931     1,234      1.50 GB  1:15"), std::string::npos) << text;
   EXPECT_NE(text.find("/runs/q/dpo/final"), std::string::npos) << text;
 }
 

@@ -69,8 +69,7 @@ int run(const Arguments& arguments, Context& context) {
   Services services(*installation, context.console);
   const auto model = open_model(arguments, *installation, services);
   RowWriter writer(arguments.text("output", "-"), context.console);
-  const auto total = static_cast<int64_t>(rows.size());
-  const auto answers = ask(model->generator(), requests, services, [&](int64_t done) { services.progress("generate", done, total); });
+  const auto answers = ask(model->generator(), requests, services);
   if (one && !arguments.flag("output")) {
     context.console.out << answers.front().text << "\n";
     return 0;

@@ -101,12 +101,8 @@ Json evaluate_one(const Json& entry, uint64_t seed, LanguageModel& model, RunSer
   const auto source = host.samples(entry.at("data"));
   const Evaluator evaluator = host.evaluator(entry.at("use"), entry.value("options", Json::object()));
   const Questions questions = pose(evaluator, *source, seed);
-  const auto n_requests = static_cast<int64_t>(questions.requests.size());
-  const std::vector<OwnedAnswer> answers =
-      ask(model.generator(), questions.requests, host, [&](int64_t done) {
-        host.check_cancelled();
-        host.progress("evaluate", done, n_requests);
-      });
+  host.log(ATTUNE_LOG_INFO, "evaluator " + name + ": " + std::to_string(questions.samples.size()) + " samples");
+  const std::vector<OwnedAnswer> answers = ask(model.generator(), questions.requests, host);
 
   std::map<std::string, std::vector<double>> values;
   std::vector<std::string> order;

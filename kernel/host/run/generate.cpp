@@ -85,10 +85,7 @@ Json generate(const Json& run, const std::string& folder, Engine& engine, RunSer
   }
 
   const auto model = engine.open(model_request(run), host);
-  const std::vector<OwnedAnswer> answers = ask(model->generator(), requests, host, [&](int64_t done) {
-    host.check_cancelled();
-    host.progress("generate", done, source->size());
-  });
+  const std::vector<OwnedAnswer> answers = ask(model->generator(), requests, host);
   std::string text;
   int64_t tokens = 0;
   for (size_t i = 0; i < answers.size(); ++i) {

@@ -99,8 +99,8 @@ std::string TextTable::text() const {
     std::string line = kIndent;
     size_t total = 0;
     for (size_t c = 0; c < widths.size(); ++c) {
-      line += (c ? "   " : "") + padded(rows_[r][c], widths[c], c > 0);
-      total += widths[c] + (c ? 3 : 0);
+      line += (c ? "  " : "") + padded(rows_[r][c], widths[c], c > 0);
+      total += widths[c] + (c ? 2 : 0);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";

@@ -21,6 +21,14 @@ void lift_options(Json& value) {
 
 std::string manifest_toml(Json resolved) {
   lift_options(resolved);
+  if (resolved.contains("stage")) {
+    for (Json& stage : resolved["stage"]) {
+      // A stage has these beside its `run` table, or from the pipeline.
+      for (const char* key : {"kind", "name", "output"}) {
+        if (stage.contains("run")) stage["run"].erase(key);
+      }
+    }
+  }
   return to_toml(resolved);
 }
 

@@ -55,18 +55,16 @@ std::vector<const attune_request*> RequestList::pointers() const {
   return made;
 }
 
-std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests, HostServices& host,
-                             const std::function<void(int64_t)>& arrived) {
+std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests, RunServices& host) {
   const PluginFailure failure("generator", [&] { return host.last_failure(); });
   std::vector<std::optional<OwnedAnswer>> found(requests.size());
-  int64_t count = 0;
   const auto take = [&](const attune_answer* answer) {
     if (answer->id >= found.size() || found[answer->id]) {
       throw ExitError(Exit::kRunFailed, "generator: gave an answer to request " + std::to_string(answer->id) +
                                             (answer->id < found.size() ? " twice" : ", which was not asked"));
     }
     found[answer->id].emplace(*answer);
-    arrived(++count);
+    host.check_cancelled();
   };
   const auto pointers = requests.pointers();
   failure.check(collect<AnswerSinkOf>(take,

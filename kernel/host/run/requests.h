@@ -2,12 +2,11 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "attune/sample.h"
-#include "kernel/host/engine_api.h"
+#include "kernel/host/services/run_services.h"
 
 namespace attune {
 
@@ -50,8 +49,7 @@ class RequestList {
 };
 
 /// Puts all requests to the generator at once, so that it may batch them as it likes. Answers come back in the order of
-/// the requests; one that is missing, double or unknown is an error. `arrived` is called with the count so far.
-std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests, HostServices& host,
-                             const std::function<void(int64_t)>& arrived);
+/// the requests; one that is missing, double or unknown is an error. The generator tells its own progress.
+std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests, RunServices& host);
 
 }  // namespace attune

@@ -28,12 +28,13 @@ std::string formatted(const char* format, double value) {
 
 bool is_share(const Json& metric) { return metric.value("share", false); }
 
+/// Wilson's interval is lopsided and is given by its ends; the normal one by its half.
 std::string estimate_text(const Json& metric) {
   const double value = metric.at("value"), low = metric.at("low"), high = metric.at("high");
   if (is_share(metric)) {
-    return formatted("%.1f %%", value * 100) + formatted(" (%.0f", low * 100) + formatted(" to %.0f)", high * 100);
+    return formatted("%.1f %%", value * 100) + formatted(" (%.0f-", low * 100) + formatted("%.0f)", high * 100);
   }
-  return formatted("%.4g", value) + formatted(" (%.3g", low) + formatted(" to %.3g)", high);
+  return formatted("%.4g", value) + formatted(" ±%.2g", (high - low) / 2);
 }
 
 std::string change_text(const Json& before, const Json& after) {
@@ -123,6 +124,24 @@ std::vector<Json> answers_of(const StageOutcome& stage) {
   return rows;
 }
 
+/// Text to look at: no blank lines, no runs of spaces, and a word for an answer of nothing.
+std::string squeezed(const std::string& text) {
+  std::string made;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (!space) {
+      made += c;
+    } else if (c == '\n') {
+      made.erase(made.find_last_not_of(" \n") + 1);
+      if (!made.empty()) made += '\n';
+    } else if (!made.empty() && made.back() != ' ' && made.back() != '\n') {
+      made += ' ';
+    }
+  }
+  made.erase(made.find_last_not_of(" \n") + 1);
+  return made.empty() ? "(blank)" : made;
+}
+
 std::string answers(const std::vector<const StageOutcome*>& stages) {
   if (stages.empty()) return "";
   std::map<std::string, Json> after;
@@ -135,12 +154,12 @@ std::string answers(const std::vector<const StageOutcome*>& stages) {
     if (found == after.end() || shown++ == kAnswers) continue;
     if (shown > kAnswers) break;
     text += shown > 1 ? "\n" : "";
-    for (const std::string& line : wrap_text("Prompt: " + row.value("prompt", ""), kWidth, 4)) text += "  " + line + "\n";
+    for (const std::string& line : wrap_text("Prompt: " + squeezed(row.value("prompt", "")), kWidth, 4)) text += "  " + line + "\n";
     if (pair) {
       text += side_by_side(stages.front()->name + ":", stages.back()->name + ":", 1);
-      text += side_by_side(row.value("text", ""), found->second.value("text", ""), kAnswerLines);
+      text += side_by_side(squeezed(row.value("text", "")), squeezed(found->second.value("text", "")), kAnswerLines);
     } else {
-      for (const std::string& line : wrap_text(row.value("text", ""), kWidth, kAnswerLines)) text += "  " + line + "\n";
+      for (const std::string& line : wrap_text(squeezed(row.value("text", "")), kWidth, kAnswerLines)) text += "  " + line + "\n";
     }
   }
   return text;
