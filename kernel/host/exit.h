@@ -11,7 +11,8 @@ enum class Exit { kOk = 0, kUsage = 1, kManifest = 2, kPluginMissing = 3, kPlugi
 /// An error that knows the exit code of the process. Any other exception ends a run with kRunFailed.
 class ExitError : public Error {
  public:
-  ExitError(Exit exit, const std::string& what) : Error(what), exit_(exit) {}
+  ExitError(Exit exit, const std::string& what, int code = ATTUNE_E_INVALID)
+      : Error(what, code), exit_(exit) {}
   Exit exit() const noexcept { return exit_; }
 
  private:

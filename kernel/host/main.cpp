@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only place that reads the environment, catches signals, prints errors and chooses the exit code.
+// The only place that reads the environment, catches signals, prints errors and chooses the exit
+// code.
 #include <signal.h>
 #include <unistd.h>
 
@@ -79,7 +80,9 @@ int run(int argc, char** argv) {
         return value ? std::optional<std::string>(value) : std::nullopt;
       }};
   const int code = attune::dispatch(std::vector<std::string>(argv + 1, argv + argc), context);
-  if (!std::cout.flush()) return report("standard output cannot be written; is its disk full or its reader gone?", Exit::kRunFailed);
+  if (!std::cout.flush())
+    return report("standard output cannot be written; is its disk full or its reader gone?",
+                  Exit::kRunFailed);
   return code;
 }
 
@@ -92,7 +95,8 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const attune::ManifestError& error) {
-    for (const attune::Diagnostic& diagnostic : error.diagnostics()) std::cerr << attune::format(diagnostic) << "\n";
+    for (const attune::Diagnostic& diagnostic : error.diagnostics())
+      std::cerr << attune::format(diagnostic) << "\n";
     const size_t count = error.diagnostics().size();
     std::cerr << count << (count == 1 ? " error" : " errors") << std::endl;
     return static_cast<int>(error.exit());

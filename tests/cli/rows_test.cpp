@@ -14,9 +14,12 @@ const std::string kModel = ATTUNE_SOURCE_DIR "/configs/tiny/model";
 
 TEST(CliTokenize, AConversationComesWithOffsetsAndScoredSpans) {
   const ScratchFolder folder;
-  write(folder / "in.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", \"content\": \"Yes.\"}]}\n{\"text\": \"abc\"}\n");
+  write(folder / "in.jsonl",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", "
+        "\"content\": \"Yes.\"}]}\n{\"text\": \"abc\"}\n");
 
-  const Outcome outcome = shell("attune tokenize " + kModel + " --input " + (folder / "in.jsonl") + " --output " + (folder / "out.jsonl"));
+  const Outcome outcome = shell("attune tokenize " + kModel + " --input " + (folder / "in.jsonl") +
+                                " --output " + (folder / "out.jsonl"));
 
   ASSERT_EQ(outcome.code, 0) << outcome.text;
   std::istringstream lines(read(folder / "out.jsonl"));
@@ -36,18 +39,22 @@ TEST(CliTokenize, AMistakeNamesTheLineAndLeavesNoOutput) {
   const ScratchFolder folder;
   write(folder / "in.jsonl", "{\"text\": \"abc\"}\n\n{\"txt\": \"abc\"}\n");
 
-  const Outcome outcome = shell("attune tokenize " + kModel + " --input " + (folder / "in.jsonl") + " --output " + (folder / "out.jsonl"));
+  const Outcome outcome = shell("attune tokenize " + kModel + " --input " + (folder / "in.jsonl") +
+                                " --output " + (folder / "out.jsonl"));
 
   EXPECT_EQ(outcome.code, 6);
-  EXPECT_TRUE(has(outcome.text, "in.jsonl:3: expected one of: text, messages; found only: txt")) << outcome.text;
+  EXPECT_TRUE(has(outcome.text, "in.jsonl:3: expected one of: text, messages; found only: txt"))
+      << outcome.text;
   EXPECT_FALSE(std::filesystem::exists(folder / "out.jsonl"));
 }
 
 TEST(CliData, SamplesAreShownWithTheScoredSpansMarked) {
-  const Outcome outcome = shell("attune data inspect " ATTUNE_SOURCE_DIR "/configs/tiny.toml --stage dpo -n 1");
+  const Outcome outcome =
+      shell("attune data inspect " ATTUNE_SOURCE_DIR "/configs/tiny.toml --stage dpo -n 1");
 
   EXPECT_EQ(outcome.code, 0) << outcome.text;
-  for (const char* part : {"chosen", "rejected", "⟦", "⟧", "tokens"}) EXPECT_TRUE(has(outcome.text, part)) << part << "\n" << outcome.text;
+  for (const char* part : {"chosen", "rejected", "⟦", "⟧", "tokens"})
+    EXPECT_TRUE(has(outcome.text, part)) << part << "\n" << outcome.text;
 }
 
 /// A folder with one tensor "w" of two numbers.
@@ -66,7 +73,8 @@ void write_model(const ScratchFolder& folder, float first, float second) {
 TEST(CliImport, WritesAWholeFolderOnceAndNeverOverIt) {
   const ScratchFolder folder;
   write_model(folder, 1.0f, -2.0f);
-  const std::string line = "attune import " + (folder / "model") + " " + (folder / "out") + " --dtype bfloat16";
+  const std::string line =
+      "attune import " + (folder / "model") + " " + (folder / "out") + " --dtype bfloat16";
 
   const Outcome first = shell(line), second = shell(line);
 

@@ -28,6 +28,8 @@ inline Outcome shell(const std::string& line) {
   return outcome;
 }
 
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace attune::testing

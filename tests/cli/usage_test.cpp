@@ -9,14 +9,16 @@ namespace {
 
 const std::string kTiny = ATTUNE_SOURCE_DIR "/configs/tiny.toml";
 
-constexpr const char* kCommands[] = {"run", "check", "plan", "explain", "data inspect", "plugins list", "plugins inspect",
-                                     "import", "export", "generate", "score", "tokenize"};
+constexpr const char* kCommands[] = {
+    "run",    "check",  "plan",     "explain", "data inspect", "plugins list", "plugins inspect",
+    "import", "export", "generate", "score",   "tokenize"};
 
 TEST(Cli, HelpListsEveryCommand) {
   const Outcome help = shell("attune --help");
 
   EXPECT_EQ(help.code, 0);
-  for (const char* command : kCommands) EXPECT_TRUE(has(help.text, std::string("  ") + command)) << command;
+  for (const char* command : kCommands)
+    EXPECT_TRUE(has(help.text, std::string("  ") + command)) << command;
 }
 
 TEST(Cli, EveryCommandExplainsItselfWithAnExample) {
@@ -44,13 +46,16 @@ TEST(Cli, MistakesAreNamedWithTheNearestWordAndTheRightCode) {
       {"attune run --quit f", 1, "unknown option --quit; did you mean --quiet?"},
       {"attune run", 1, "missing FILE"},
       {"attune run a b", 1, "unexpected argument \"b\""},
-      {"attune generate m p --temperature hot", 1, "--temperature: expected a number of at least 0, found \"hot\""},
-      {"attune generate m p --max-tokens 0", 1, "--max-tokens: expected an integer of at least 1, found \"0\""},
+      {"attune generate m p --temperature hot", 1,
+       "--temperature: expected a number of at least 0, found \"hot\""},
+      {"attune generate m p --max-tokens 0", 1,
+       "--max-tokens: expected an integer of at least 1, found \"0\""},
       {"attune import a b --dtype int4", 1, "--dtype: expected float32 or bfloat16"},
       {"attune run /no/such.toml", 2, "/no/such.toml"},
       {"attune plugins inspect nobody", 3, "nobody"},
       {"attune tokenize /no/such/model", 6, "/no/such/model"},
-      {"attune tokenize " ATTUNE_SOURCE_DIR "/configs/tiny/model --input /no/such.jsonl", 6, "/no/such.jsonl: cannot be read"},
+      {"attune tokenize " ATTUNE_SOURCE_DIR "/configs/tiny/model --input /no/such.jsonl", 6,
+       "/no/such.jsonl: cannot be read"},
       {"attune --help > /dev/full", 7, "standard output cannot be written"},
   };
   for (const Row& row : rows) {
@@ -97,17 +102,20 @@ TEST(Cli, ExplainNamesTheSourceOfAValue) {
 /// Every library that the program's loader opened while `line` ran.
 std::string libraries(const std::string& line) {
   const ScratchFolder folder;
-  const Outcome outcome = shell("LD_DEBUG=files LD_DEBUG_OUTPUT=" + (folder / "loads") + " " + line + " > /dev/null; echo $?; cat " + (folder / "loads") + ".*");
+  const Outcome outcome = shell("LD_DEBUG=files LD_DEBUG_OUTPUT=" + (folder / "loads") + " " +
+                                line + " > /dev/null; echo $?; cat " + (folder / "loads") + ".*");
   EXPECT_TRUE(outcome.text.starts_with("0\n")) << outcome.text.substr(0, 500);
   EXPECT_TRUE(has(outcome.text, "libstdc++")) << "the trace is empty";
   return outcome.text;
 }
 
 TEST(Cli, HelpListAndCheckOpenNeitherLibTorchNorAPlugin) {
-  for (const std::string& line : {std::string("attune --help"), std::string("attune plugins list"), "attune check " + kTiny}) {
+  for (const std::string& line : {std::string("attune --help"), std::string("attune plugins list"),
+                                  "attune check " + kTiny}) {
     const std::string opened = libraries(line);
 
-    for (const char* never : {"libtorch", "libc10", "libattune-engine"}) EXPECT_FALSE(has(opened, never)) << line << ": " << never;
+    for (const char* never : {"libtorch", "libc10", "libattune-engine"})
+      EXPECT_FALSE(has(opened, never)) << line << ": " << never;
     EXPECT_FALSE(has(opened, ".attune.so")) << line;
   }
 }
@@ -117,7 +125,8 @@ TEST(Cli, CheckOfDataOpensPurePluginsOnly) {
 
   EXPECT_TRUE(has(opened, "columns.attune.so"));
   EXPECT_TRUE(has(opened, "jsonl.attune.so"));
-  for (const char* never : {"libtorch", "libc10", "dpo.attune.so"}) EXPECT_FALSE(has(opened, never)) << never;
+  for (const char* never : {"libtorch", "libc10", "dpo.attune.so"})
+    EXPECT_FALSE(has(opened, never)) << never;
 }
 
 TEST(Cli, ARowThatDoesNotMapIsFoundByCheck) {

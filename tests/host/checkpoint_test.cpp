@@ -52,13 +52,16 @@ class LineWeights {
 WeightsFormats line_format() {
   return {{".line"}, [](const std::string& path) -> WeightsFile {
             LineWeights::opening() = path;
-            return {fake_plugin<attune_weights>(&create_weights<LineWeights>), fake_failure("weights \"line\"")};
+            return {fake_plugin<attune_weights>(&create_weights<LineWeights>),
+                    fake_failure("weights \"line\"")};
           }};
 }
 
 float number_in(Checkpoint& checkpoint, std::string_view name) {
   float number = 0;
-  checkpoint.read(name, [&](const attune_tensor& tensor) { number = *static_cast<const float*>(tensor.data.data); });
+  checkpoint.read(name, [&](const attune_tensor& tensor) {
+    number = *static_cast<const float*>(tensor.data.data);
+  });
   return number;
 }
 
@@ -113,16 +116,24 @@ TEST(Checkpoint, WhatIsWrongIsNamed) {
   const ScratchFolder folder;
   write(folder / "one.line", "a 1\n");
   write(folder / "two.line", "b 1\n");
-  const auto open = [&](const std::string& path) { open_checkpoint(path, line_format())->tensors(); };
+  const auto open = [&](const std::string& path) {
+    open_checkpoint(path, line_format())->tensors();
+  };
 
-  EXPECT_NE(refusal([&] { open(folder / "none"); }).find("there is no such checkpoint"), std::string::npos);
-  EXPECT_NE(refusal([&] { open(folder.str()); }).find("exactly one file of .line; found 2"), std::string::npos);
+  EXPECT_NE(refusal([&] { open(folder / "none"); }).find("there is no such checkpoint"),
+            std::string::npos);
+  EXPECT_NE(refusal([&] { open(folder.str()); }).find("exactly one file of .line; found 2"),
+            std::string::npos);
   write(folder / "model.line.index.json", R"({"weight_map": {"a": "three.line"}})");
-  EXPECT_NE(refusal([&] { open(folder.str()); }).find("three.line: is named by the index"), std::string::npos);
+  EXPECT_NE(refusal([&] { open(folder.str()); }).find("three.line: is named by the index"),
+            std::string::npos);
   write(folder / "model.line.index.json", R"({"weight_map": {"c": "one.line"}})");
-  EXPECT_NE(refusal([&] { open(folder.str()); }).find("has no tensor \"c\" although the index says so"), std::string::npos);
+  EXPECT_NE(
+      refusal([&] { open(folder.str()); }).find("has no tensor \"c\" although the index says so"),
+      std::string::npos);
   write(folder / "model.line.index.json", R"({"weight_map": {"a": "../one.line"}})");
-  EXPECT_NE(refusal([&] { open(folder.str()); }).find("a file beside the index"), std::string::npos);
+  EXPECT_NE(refusal([&] { open(folder.str()); }).find("a file beside the index"),
+            std::string::npos);
   write(folder / "model.line.index.json", "{");
   EXPECT_NE(refusal([&] { open(folder.str()); }).find("is no JSON"), std::string::npos);
 }
@@ -132,7 +143,8 @@ TEST(Checkpoint, AnUnknownTensorIsNamed) {
   write(folder / "m.line", "a 1\n");
   const auto checkpoint = open_checkpoint(folder / "m.line", line_format());
 
-  EXPECT_NE(refusal([&] { number_in(*checkpoint, "zzz"); }).find("has no tensor \"zzz\""), std::string::npos);
+  EXPECT_NE(refusal([&] { number_in(*checkpoint, "zzz"); }).find("has no tensor \"zzz\""),
+            std::string::npos);
 }
 
 TEST(Checkpoint, TheDigestFollowsBytesAndConfiguration) {
@@ -157,9 +169,11 @@ TEST(Import, FloatsRoundToTheNearestBfloat16) {
 
   const std::string out = convert_floats(tensor, ATTUNE_BF16);
 
-  // 1 + 2^-8 lies between 0x3F80 and 0x3F81 and goes to the even one; 1 + 3 * 2^-8 goes up to 0x3F82.
+  // 1 + 2^-8 lies between 0x3F80 and 0x3F81 and goes to the even one; 1 + 3 * 2^-8 goes up to
+  // 0x3F82.
   const auto* bits = reinterpret_cast<const uint16_t*>(out.data());
-  EXPECT_EQ(std::vector<uint16_t>(bits, bits + 5), (std::vector<uint16_t>{0x3F80, 0x3F80, 0x3F82, 0x8000, 0x7F80}));
+  EXPECT_EQ(std::vector<uint16_t>(bits, bits + 5),
+            (std::vector<uint16_t>{0x3F80, 0x3F80, 0x3F82, 0x8000, 0x7F80}));
 }
 
 TEST(Import, HalvesBecomeTheSameNumbers) {
@@ -170,7 +184,8 @@ TEST(Import, HalvesBecomeTheSameNumbers) {
   const std::string out = convert_floats(tensor, ATTUNE_F32);
 
   const auto* numbers = reinterpret_cast<const float*>(out.data());
-  EXPECT_EQ(std::vector<float>(numbers, numbers + 4), (std::vector<float>{1.0f, -2.0f, 0x1p-24f, 65504.0f}));
+  EXPECT_EQ(std::vector<float>(numbers, numbers + 4),
+            (std::vector<float>{1.0f, -2.0f, 0x1p-24f, 65504.0f}));
   EXPECT_TRUE(std::signbit(numbers[4]));
 }
 

@@ -10,7 +10,8 @@
 namespace attune::testing {
 namespace {
 
-const Json kEntry = {{"use", "equal"}, {"name", "mine"}, {"data", Json::object()}, {"options", Json::object()}};
+const Json kEntry = {
+    {"use", "equal"}, {"name", "mine"}, {"data", Json::object()}, {"options", Json::object()}};
 
 FakeServices four_rows() {
   FakeServices host;
@@ -58,7 +59,8 @@ TEST(Evaluate, AMissingAnswerIsAnError) {
     evaluate_one(kEntry, 7, model, host, rows);
     FAIL() << "expected an error";
   } catch (const ExitError& error) {
-    EXPECT_NE(std::string(error.what()).find("no answer to request 2 of 4"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("no answer to request 2 of 4"), std::string::npos)
+        << error.what();
   }
 }
 
@@ -67,7 +69,8 @@ TEST(Evaluate, ResultsAndRowsAreWrittenAsFiles) {
   FakeServices host = four_rows();
   FakeEngine engine;
   engine.answers = {{"a", "A"}};
-  const Json run = {{"run", {{"seed", 1}}}, {"model", {{"path", "m"}}}, {"evaluate", Json::array({kEntry})}};
+  const Json run = {
+      {"run", {{"seed", 1}}}, {"model", {{"path", "m"}}}, {"evaluate", Json::array({kEntry})}};
 
   const Json results = evaluate(run, folder.str(), engine, host);
 
@@ -81,14 +84,18 @@ TEST(Generate, AnswersKeepTheOrderOfThePrompts) {
   FakeServices host = four_rows();
   FakeEngine engine;
   engine.answers = {{"a", "one"}, {"b", "two"}};
-  const Json run = {{"run", Json::object()}, {"model", {{"path", "m"}}}, {"generate", {{"data", Json::object()}}}};
+  const Json run = {{"run", Json::object()},
+                    {"model", {{"path", "m"}}},
+                    {"generate", {{"data", Json::object()}}}};
 
   const Json results = generate(run, folder.str(), engine, host);
 
   std::istringstream lines(read(folder / "answers.jsonl"));
   std::string first, second;
   std::getline(lines, first), std::getline(lines, second);
-  EXPECT_EQ(first, "{\"id\":\"1\",\"prompt\":\"a\",\"text\":\"one\",\"ids\":[1,2],\"logprobs\":[-0.5,-0.25],\"stop\":\"end\"}");
+  EXPECT_EQ(first,
+            "{\"id\":\"1\",\"prompt\":\"a\",\"text\":\"one\",\"ids\":[1,2],\"logprobs\":[-0.5,-0."
+            "25],\"stop\":\"end\"}");
   EXPECT_EQ(Json::parse(second)["text"], "two");
   EXPECT_EQ(results, (Json{{"rows", 4}, {"tokens", 8}}));
 }

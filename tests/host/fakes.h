@@ -19,7 +19,10 @@ namespace attune::testing {
 /// One host for all fake plugins; its error slot is what `last_failure` reads.
 struct FakePluginHost {
   std::string why;
-  attune_host table{ATTUNE_END(attune_host, fail), ATTUNE_ABI_MAJOR, ATTUNE_ABI_MINOR, this,
+  attune_host table{ATTUNE_END(attune_host, fail),
+                    ATTUNE_ABI_MAJOR,
+                    ATTUNE_ABI_MINOR,
+                    this,
                     [](const attune_host*, const char*) -> const void* { return nullptr; },
                     [](const attune_host* host, int32_t code, attune_str said) {
                       static_cast<FakePluginHost*>(host->context)->why = string(said);
@@ -42,32 +45,41 @@ Plugin<Table> fake_plugin(int32_t (*create)(const attune_host*, const attune_val
   const attune_value none = Arena::null();
   void* made = nullptr;
   create(&fake_plugin_host().table, &none, &made);
-  return Plugin<Table>(static_cast<Table*>(made), [](Table* table) { table->destroy(table->self); });
+  return Plugin<Table>(static_cast<Table*>(made),
+                       [](Table* table) { table->destroy(table->self); });
 }
 
-inline SampleBuilder sample_of(const std::string& id, const std::string& question, const std::string& answer) {
+inline SampleBuilder sample_of(const std::string& id, const std::string& question,
+                               const std::string& answer) {
   SampleBuilder sample;
-  sample.id(id).prompt_turns(1).add({.messages = {{"user", question}, {"assistant", answer}}}).label("answer", answer);
+  sample.id(id)
+      .prompt_turns(1)
+      .add({.messages = {{"user", question}, {"assistant", answer}}})
+      .label("answer", answer);
   return sample;
 }
 
 /// Samples "1", "2", ... with a question and its answer.
 class FakeSamples final : public SampleSource {
  public:
-  explicit FakeSamples(std::vector<std::pair<std::string, std::string>> rows) : rows_(std::move(rows)) {}
+  explicit FakeSamples(std::vector<std::pair<std::string, std::string>> rows)
+      : rows_(std::move(rows)) {}
   int64_t size() const override { return static_cast<int64_t>(rows_.size()); }
   SampleBuilder at(int64_t index) override {
     const auto& [question, answer] = rows_[static_cast<size_t>(index)];
     return sample_of(std::to_string(index + 1), question, answer);
   }
   std::string digest() const override { return "fake"; }
-  std::string describe(int64_t index) const override { return "fake.jsonl row " + std::to_string(index + 1); }
+  std::string describe(int64_t index) const override {
+    return "fake.jsonl row " + std::to_string(index + 1);
+  }
 
  private:
   std::vector<std::pair<std::string, std::string>> rows_;
 };
 
-/// Asks the question, and is content where the answer is the expected one. Its length is a second metric.
+/// Asks the question, and is content where the answer is the expected one. Its length is a second
+/// metric.
 class EqualAnswer {
  public:
   explicit EqualAnswer(Value) {}
@@ -84,20 +96,25 @@ class FakeServices final : public RunServices {
  public:
   std::vector<std::pair<std::string, std::string>> rows;
 
-  Plugin<attune_object> object(std::string_view, std::string_view, const Json&) override { return {}; }
+  Plugin<attune_object> object(std::string_view, std::string_view, const Json&) override {
+    return {};
+  }
   Json metadata(std::string_view, std::string_view) override { return Json::object(); }
   std::string model_for(const Json&) override { return ""; }
   std::string last_failure() override { return fake_plugin_host().why; }
   std::unique_ptr<Tokenizer> tokenizer(const std::string&) override { return nullptr; }
   std::unique_ptr<Checkpoint> checkpoint(const std::string&) override { return nullptr; }
   void write_tensors(const std::string&, std::span<const attune_tensor>, const Json&) override {}
-  std::unique_ptr<SampleSource> samples(const Json&) override { return std::make_unique<FakeSamples>(rows); }
+  std::unique_ptr<SampleSource> samples(const Json&) override {
+    return std::make_unique<FakeSamples>(rows);
+  }
   void metrics(int64_t, const Json&) override {}
   void rewind_metrics(int64_t) override {}
   void progress(std::string_view, int64_t, int64_t) override {}
   void log(int, std::string_view) override {}
   Evaluator evaluator(const std::string&, const Json&) override {
-    return {fake_plugin<attune_evaluator>(&create_evaluator<EqualAnswer>), fake_failure("evaluator \"equal\"")};
+    return {fake_plugin<attune_evaluator>(&create_evaluator<EqualAnswer>),
+            fake_failure("evaluator \"equal\"")};
   }
   Json notes() const override { return Json::object(); }
   void check_cancelled() const override {}
@@ -110,7 +127,8 @@ class FakeModel final : public LanguageModel {
   explicit FakeModel(Table answers) : answers_(std::move(answers)) {
     table_.size = ATTUNE_END(attune_generator, generate);
     table_.self = this;
-    table_.generate = [](void* self, const attune_request* const* requests, size_t n, const attune_answer_sink* sink) -> int32_t {
+    table_.generate = [](void* self, const attune_request* const* requests, size_t n,
+                         const attune_answer_sink* sink) -> int32_t {
       auto& model = *static_cast<FakeModel*>(self);
       for (size_t i = n; i-- > 0;) {
         if (model.lost.contains(requests[i]->id)) continue;
@@ -118,7 +136,13 @@ class FakeModel final : public LanguageModel {
         const std::string& text = model.answers_[question];
         const int64_t ids[] = {1, 2};
         const double logprobs[] = {-0.5, -0.25};
-        attune_answer answer{ATTUNE_END(attune_answer, n_ids), ATTUNE_STOP_END, requests[i]->id, str(text), ids, logprobs, 2};
+        attune_answer answer{ATTUNE_END(attune_answer, n_ids),
+                             ATTUNE_STOP_END,
+                             requests[i]->id,
+                             str(text),
+                             ids,
+                             logprobs,
+                             2};
         if (const int32_t code = sink->emit(sink->context, &answer)) return code;
       }
       return ATTUNE_OK;
@@ -130,7 +154,9 @@ class FakeModel final : public LanguageModel {
 
   const Tokenizer& tokenizer() const override { throw Error("the fake model has no tokenizer"); }
   attune_generator& generator() override { return table_; }
-  std::vector<std::vector<double>> score(std::span<const std::vector<int64_t>>) override { return {}; }
+  std::vector<std::vector<double>> score(std::span<const std::vector<int64_t>>) override {
+    return {};
+  }
 
  private:
   Table answers_;
@@ -150,15 +176,21 @@ class FakeEngine final : public Engine {
     ++trained;
     std::filesystem::create_directories(folder + "/final");
     write_atomically(folder + "/final/weights", name + run.at("train").dump());
-    return {{"steps", 3}, {"loss", 0.5}, {"tokens_per_s", 1234.0}, {"peak_memory_bytes", 1'500'000'000}};
+    return {{"steps", 3},
+            {"loss", 0.5},
+            {"tokens_per_s", 1234.0},
+            {"peak_memory_bytes", 1'500'000'000}};
   }
   Json plan(const Json&, HostServices&) override { return Json::object(); }
   std::unique_ptr<LanguageModel> open(const ModelRequest&, HostServices&) override {
     ++opened;
     return std::make_unique<FakeModel>(answers);
   }
-  Json inspect(const Json&, const std::string&, int64_t, int64_t, HostServices&) override { return Json::array(); }
-  void convert(const std::string&, const std::string&, const std::string&, HostServices&) override {}
+  Json inspect(const Json&, const std::string&, int64_t, int64_t, HostServices&) override {
+    return Json::array();
+  }
+  void convert(const std::string&, const std::string&, const std::string&, HostServices&) override {
+  }
   void threads(int) override {}
 };
 

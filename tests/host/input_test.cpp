@@ -22,11 +22,16 @@ std::string refusal(Exit exit, const std::function<void()>& body) {
   }
 }
 
-const CommandSpec kSpec{"demo", "Shows", "attune demo x", {{"FILE", "a file"}, {"[MORE]", "more"}},
-                        {{"set", "K=V", "sets", true}, {"max-tokens", "N", "number"}, {"quiet,q", "", "quiet"}}};
+const CommandSpec kSpec{
+    "demo",
+    "Shows",
+    "attune demo x",
+    {{"FILE", "a file"}, {"[MORE]", "more"}},
+    {{"set", "K=V", "sets", true}, {"max-tokens", "N", "number"}, {"quiet,q", "", "quiet"}}};
 
 TEST(CommandLine, WordsAndOptionsMixInAnyOrder) {
-  const Arguments found = parse_arguments(kSpec, {"--set", "a=1", "f.toml", "-q", "--set=b=2", "--max-tokens", "12"});
+  const Arguments found =
+      parse_arguments(kSpec, {"--set", "a=1", "f.toml", "-q", "--set=b=2", "--max-tokens", "12"});
 
   EXPECT_EQ(found.text("FILE"), "f.toml");
   EXPECT_FALSE(found.text("MORE"));
@@ -35,19 +40,22 @@ TEST(CommandLine, WordsAndOptionsMixInAnyOrder) {
   EXPECT_TRUE(found.flag("quiet"));
 }
 
-TEST(CommandLine, ASingleDashIsAWord) { EXPECT_EQ(parse_arguments(kSpec, {"-"}).text("FILE"), "-"); }
+TEST(CommandLine, ASingleDashIsAWord) {
+  EXPECT_EQ(parse_arguments(kSpec, {"-"}).text("FILE"), "-");
+}
 
 TEST(CommandLine, MistakesAreNamedWithACure) {
   struct Row {
     std::vector<std::string> words;
     const char* expected;
   };
-  const Row rows[] = {{{"f", "--max-token", "3"}, "did you mean --max-tokens?"},
-                      {{"f", "--qiet"}, "did you mean --quiet?"},
-                      {{}, "missing FILE: a file"},
-                      {{"a", "b", "c"}, "unexpected argument \"c\""},
-                      {{"f", "--max-tokens"}, "max-tokens"},
-                      {{"f", "--max-tokens", "1", "--max-tokens", "2"}, "--max-tokens is given twice"}};
+  const Row rows[] = {
+      {{"f", "--max-token", "3"}, "did you mean --max-tokens?"},
+      {{"f", "--qiet"}, "did you mean --quiet?"},
+      {{}, "missing FILE: a file"},
+      {{"a", "b", "c"}, "unexpected argument \"c\""},
+      {{"f", "--max-tokens"}, "max-tokens"},
+      {{"f", "--max-tokens", "1", "--max-tokens", "2"}, "--max-tokens is given twice"}};
   for (const Row& row : rows) {
     const std::string said = refusal(Exit::kUsage, [&] { parse_arguments(kSpec, row.words); });
     EXPECT_NE(said.find(row.expected), std::string::npos) << said;
@@ -57,8 +65,9 @@ TEST(CommandLine, MistakesAreNamedWithACure) {
 
 TEST(CommandLine, NumbersAreWholeAndInRange) {
   for (const char* wrong : {"abc", "1.5", "12x", "0", "-3", "99999999999999999999"}) {
-    const Arguments found = parse_arguments(kSpec, {"f", "--max-tokens=" + std::string(wrong)});
-    const std::string said = refusal(Exit::kUsage, [&] { found.integer("max-tokens", 0, 1); });
+    const std::string said = refusal(Exit::kUsage, [&] {
+      parse_arguments(kSpec, {"f", "--max-tokens=" + std::string(wrong)}).integer("max-tokens", 0, 1);
+    });
     EXPECT_NE(said.find("--max-tokens"), std::string::npos) << wrong << ": " << said;
   }
 }
@@ -66,7 +75,8 @@ TEST(CommandLine, NumbersAreWholeAndInRange) {
 TEST(CommandLine, HelpShowsEveryOptionAndTheExample) {
   const std::string text = help_text(kSpec);
 
-  for (const char* part : {"Usage: attune demo FILE [MORE]", "--set K=V", "-q, --quiet", "(may be repeated)", "Example:\n  attune demo x"}) {
+  for (const char* part : {"Usage: attune demo FILE [MORE]", "--set K=V", "-q, --quiet",
+                           "(may be repeated)", "Example:\n  attune demo x"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
 }
@@ -105,7 +115,8 @@ TEST(JsonLines, AnUnfinishedOutputLeavesNoFile) {
 
 TEST(JsonLines, MessagesMayHaveParts) {
   const InputRow row{Json::parse(R"({"messages": [{"role": "user", "content": [
-      {"type": "text", "text": "What is this?"}, {"type": "image", "path": "cat.png"}]}]})"), "in:1"};
+      {"type": "text", "text": "What is this?"}, {"type": "image", "path": "cat.png"}]}]})"),
+                     "in:1"};
 
   const SampleBuilder sample = read_messages(row);
 
@@ -122,11 +133,16 @@ TEST(JsonLines, MistakesInMessagesNameTheirPlace) {
   };
   const Row rows[] = {{R"({"messages": []})", "at least one message"},
                       {R"({"messages": [{"content": "a"}]})", "messages[0]: expected {\"role\""},
-                      {R"({"messages": [{"role": "user", "content": 3}]})", "messages[0].content: expected a string or a list"},
-                      {R"({"messages": [{"role": "user", "content": [{"type": "smell"}]}]})", "messages[0].content[0]"},
-                      {R"({"messages": [{"role": "user", "content": [{"type": "image"}]}]})", "expected \"path\" or \"url\" of the image"}};
+                      {R"({"messages": [{"role": "user", "content": 3}]})",
+                       "messages[0].content: expected a string or a list"},
+                      {R"({"messages": [{"role": "user", "content": [{"type": "smell"}]}]})",
+                       "messages[0].content[0]"},
+                      {R"({"messages": [{"role": "user", "content": [{"type": "image"}]}]})",
+                       "expected \"path\" or \"url\" of the image"}};
   for (const Row& row : rows) {
-    const std::string said = refusal(Exit::kData, [&] { read_messages({Json::parse(row.json), "in:1"}); });
+    const std::string said = refusal(Exit::kData, [&] {
+      read_messages({Json::parse(row.json), "in:1"});
+    });
     EXPECT_NE(said.find(row.expected), std::string::npos) << said;
     EXPECT_TRUE(said.starts_with("in:1: ")) << said;
   }
@@ -134,8 +150,18 @@ TEST(JsonLines, MistakesInMessagesNameTheirPlace) {
 
 TEST(JsonLines, OneOfTheKeysMustBeThere) {
   EXPECT_EQ(only_key({{{"ids", 1}}, "in:1"}, {"text", "ids"}), "ids");
-  EXPECT_NE(refusal(Exit::kData, [] { only_key({{{"txt", 1}}, "in:1"}, {"text", "ids"}); }).find("expected one of: text, ids; found only: txt"), std::string::npos);
-  EXPECT_NE(refusal(Exit::kData, [] { only_key({{{"text", 1}, {"ids", 1}}, "in:1"}, {"text", "ids"}); }).find("has both"), std::string::npos);
+  EXPECT_NE(refusal(Exit::kData,
+                    [] {
+                      only_key({{{"txt", 1}}, "in:1"}, {"text", "ids"});
+                    })
+                .find("expected one of: text, ids; found only: txt"),
+            std::string::npos);
+  EXPECT_NE(refusal(Exit::kData,
+                    [] {
+                      only_key({{{"text", 1}, {"ids", 1}}, "in:1"}, {"text", "ids"});
+                    })
+                .find("has both"),
+            std::string::npos);
 }
 
 TEST(Digest, AgreesWithTheStandardsExample) {
@@ -163,11 +189,15 @@ TEST(Files, AStagedFolderIsThereWholeOrNotAtAll) {
   staged.publish();
 
   EXPECT_EQ(read(folder / "out/file"), "text");
-  EXPECT_NE(refusal(Exit::kUsage, [&] { StagedFolder(folder / "out"); }).find("never overwritten"), std::string::npos);
+  EXPECT_NE(refusal(Exit::kUsage, [&] { StagedFolder(folder / "out"); }).find("never overwritten"),
+            std::string::npos);
 }
 
 TEST(Tokenizer, OnlyAssistantTurnsAfterThePromptAreScored) {
-  const attune_turn turns[] = {{str("user"), nullptr, 0, 1}, {str("assistant"), nullptr, 0, 1}, {str("user"), nullptr, 0, 1}, {str("assistant"), nullptr, 0, 1}};
+  const attune_turn turns[] = {{str("user"), nullptr, 0, 1},
+                               {str("assistant"), nullptr, 0, 1},
+                               {str("user"), nullptr, 0, 1},
+                               {str("assistant"), nullptr, 0, 1}};
   const Rendering rendering{"", {{0, 1, 0}, {1, 2, 1}, {2, 3, 2}, {3, 4, 3}}};
 
   EXPECT_EQ(scored_spans(rendering, turns, 0).size(), 2u);

@@ -17,7 +17,8 @@ TEST(Metrics, EveryRowIsInTheFileAtOnce) {
   metrics.write(2, {{"loss", 0.25}, {"tokens", 12}});
 
   EXPECT_EQ(after_one, "{\"step\":1,\"loss\":0.5}\n");
-  EXPECT_EQ(read(folder / "metrics.jsonl"), after_one + "{\"step\":2,\"loss\":0.25,\"tokens\":12}\n");
+  EXPECT_EQ(read(folder / "metrics.jsonl"),
+            after_one + "{\"step\":2,\"loss\":0.25,\"tokens\":12}\n");
 }
 
 TEST(Metrics, RewindDropsLaterRowsAndATornLastOne) {

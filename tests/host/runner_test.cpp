@@ -13,16 +13,26 @@ namespace attune::testing {
 namespace {
 
 Json run_table(const std::string& kind, const ScratchFolder& folder) {
-  return {{"kind", kind}, {"name", "demo"}, {"seed", 1}, {"output", folder.str()}, {"device", "cpu"}, {"threads", 1}};
+  return {{"kind", kind},           {"name", "demo"},  {"seed", 1},
+          {"output", folder.str()}, {"device", "cpu"}, {"threads", 1}};
 }
 
 Json train_stage(const std::string& name, const std::string& model, const ScratchFolder& folder) {
-  return {{"name", name}, {"kind", "train"}, {"run", run_table("train", folder)}, {"model", {{"path", model}}}, {"train", {{"steps", 3}}}};
+  return {{"name", name},
+          {"kind", "train"},
+          {"run", run_table("train", folder)},
+          {"model", {{"path", model}}},
+          {"train", {{"steps", 3}}}};
 }
 
-Json evaluate_stage(const std::string& name, const std::string& model, const ScratchFolder& folder) {
+Json evaluate_stage(const std::string& name, const std::string& model,
+                    const ScratchFolder& folder) {
   const Json entry = {{"use", "equal"}, {"name", "equal"}, {"data", Json::object()}};
-  return {{"name", name}, {"kind", "evaluate"}, {"run", run_table("evaluate", folder)}, {"model", {{"path", model}}}, {"evaluate", Json::array({entry})}};
+  return {{"name", name},
+          {"kind", "evaluate"},
+          {"run", run_table("evaluate", folder)},
+          {"model", {{"path", model}}},
+          {"evaluate", Json::array({entry})}};
 }
 
 /// model -> before; model -> sft -> dpo -> after.
@@ -30,8 +40,10 @@ Json pipeline(const ScratchFolder& folder) {
   const std::string model = folder / "model";
   return {{"schema", 1},
           {"run", run_table("pipeline", folder)},
-          {"stage", Json::array({evaluate_stage("before", model, folder), train_stage("sft", model, folder),
-                                 train_stage("dpo", "@sft.final", folder), evaluate_stage("after", "@dpo.final", folder)})}};
+          {"stage",
+           Json::array({evaluate_stage("before", model, folder), train_stage("sft", model, folder),
+                        train_stage("dpo", "@sft.final", folder),
+                        evaluate_stage("after", "@dpo.final", folder)})}};
 }
 
 class RunnerTest : public ::testing::Test {
@@ -50,7 +62,9 @@ class RunnerTest : public ::testing::Test {
             .console = console.console,
             .command_line = "attune run demo.toml"};
   }
-  std::vector<StageOutcome> run(const Json& resolved) { return run_manifest({resolved, resolved}, environment()); }
+  std::vector<StageOutcome> run(const Json& resolved) {
+    return run_manifest({resolved, resolved}, environment());
+  }
 
   ScratchFolder folder;
   FakeEngine engine;
@@ -79,7 +93,8 @@ TEST_F(RunnerTest, AFinishedPipelineIsNotRunAgain) {
   EXPECT_EQ(engine.trained + engine.opened, 0);
   for (const StageOutcome& stage : outcomes) EXPECT_TRUE(stage.skipped) << stage.name;
   EXPECT_DOUBLE_EQ(outcomes[1].results["loss"], 0.5);
-  EXPECT_NE(console.err.str().find("sft: skipped, unchanged"), std::string::npos) << console.err.str();
+  EXPECT_NE(console.err.str().find("sft: skipped, unchanged"), std::string::npos)
+      << console.err.str();
 }
 
 TEST_F(RunnerTest, AChangedStageAndThoseAfterItRunAgain) {
@@ -95,7 +110,8 @@ TEST_F(RunnerTest, AChangedStageAndThoseAfterItRunAgain) {
   EXPECT_TRUE(outcomes[1].skipped);
   EXPECT_FALSE(outcomes[2].skipped);
   EXPECT_FALSE(outcomes[3].skipped);
-  EXPECT_NE(console.err.str().find("dpo: begins anew, changed: the manifest"), std::string::npos) << console.err.str();
+  EXPECT_NE(console.err.str().find("dpo: begins anew, changed: the manifest"), std::string::npos)
+      << console.err.str();
 }
 
 TEST_F(RunnerTest, AChangedInputFileRunsItsStagesAgain) {
@@ -152,7 +168,9 @@ TEST_F(RunnerTest, ALoneRunNeverReplacesAnother) {
     FAIL() << "expected an error";
   } catch (const ExitError& error) {
     EXPECT_EQ(error.exit(), Exit::kManifest);
-    EXPECT_NE(std::string(error.what()).find("holds another run (what differs: the manifest)"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("holds another run (what differs: the manifest)"),
+              std::string::npos)
+        << error.what();
   }
   EXPECT_TRUE(std::filesystem::exists(folder / "demo/final/weights"));
 }
@@ -178,7 +196,8 @@ TEST_F(RunnerTest, TheRecordSaysWhatRanAndHidesSecrets) {
   run_manifest({lone, redacted}, environment());
 
   const std::string record = read(folder / "demo/record.toml");
-  for (const char* part : {"command_line = \"attune run demo.toml\"", "[hardware]", "cores = ", "[software]\nattune = \"1\"",
+  for (const char* part : {"command_line = \"attune run demo.toml\"", "[hardware]",
+                           "cores = ", "[software]\nattune = \"1\"",
                            "[results]\nsteps = 3\nloss = 0.5", "token = \"***\"", "seed = 1"}) {
     EXPECT_NE(record.find(part), std::string::npos) << part << "\n" << record;
   }

@@ -59,11 +59,14 @@ class SamplesTest : public ::testing::Test {
 
   template <typename Dataset = Repeat>
   SamplePlugins plugins() {
-    return {fake_plugin<attune_reader>(&create_reader<NumberReader>), fake_failure("reader \"numbers\""),
-            fake_plugin<attune_dataset>(&create_dataset<Dataset>), fake_failure("dataset \"repeat\"")};
+    return {fake_plugin<attune_reader>(&create_reader<NumberReader>),
+            fake_failure("reader \"numbers\""),
+            fake_plugin<attune_dataset>(&create_dataset<Dataset>),
+            fake_failure("dataset \"repeat\"")};
   }
   template <typename Dataset = Repeat>
-  std::unique_ptr<SampleSource> open(std::vector<int64_t> rows, double max_dropped = 0, int64_t limit = 0) {
+  std::unique_ptr<SampleSource> open(std::vector<int64_t> rows, double max_dropped = 0,
+                                     int64_t limit = 0) {
     fake_rows() = std::move(rows);
     return open_samples(plugins<Dataset>(), {folder / "rows.jsonl", "repeat 1", limit, max_dropped},
                         [this](const std::vector<DroppedRow>& rows) { dropped = rows; });
@@ -109,8 +112,10 @@ TEST_F(SamplesTest, LimitCountsRows) { EXPECT_EQ(open({2, 2, 2}, 0, 2)->size(), 
 TEST_F(SamplesTest, RowsThatDoNotMapAreCountedAndTheFirstFiveNamed) {
   const std::string message = refusal({1, -1, -2, -3, -4, -5, -6, 1});
 
-  for (const char* part : {"rows.jsonl: 6 of 8 rows do not map with dataset \"repeat\" (allowed: 0 %)",
-                           "row 2: `number`: expected at least 0, found -1", "row 6: ", "and 1 more", "max_dropped = "}) {
+  for (const char* part :
+       {"rows.jsonl: 6 of 8 rows do not map with dataset \"repeat\" (allowed: 0 %)",
+        "row 2: `number`: expected at least 0, found -1", "row 6: ", "and 1 more",
+        "max_dropped = "}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << "\n" << message;
   }
   EXPECT_EQ(message.find("row 7: "), std::string::npos) << message;
@@ -137,7 +142,8 @@ TEST_F(SamplesTest, ConversationsOfASampleMustShareTheirPrompt) {
     open<UnequalPrompts>({1});
     FAIL() << "expected an error";
   } catch (const ExitError& error) {
-    EXPECT_NE(std::string(error.what()).find("do not share their prompt"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("do not share their prompt"), std::string::npos)
+        << error.what();
   }
 }
 

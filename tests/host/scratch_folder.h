@@ -31,7 +31,9 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-inline void write(const std::string& file, const std::string& text) { std::ofstream(file, std::ios::binary) << text; }
+inline void write(const std::string& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
 
 inline std::string read(const std::string& file) {
   std::ostringstream text;

@@ -110,7 +110,7 @@ TEST_P(EdgeLaw, TheEndOfTurnIsScoredSoThatTheModelLearnsToStop) {
   const auto with = tokenizer(kTokenizer);
   const int64_t end = with->token("<|im_end|>");
 
-  for (const Encoded& sample : encode(*with)) {
+  for (const Encoded& sample : encode(*with, {1000, true})) {
     for (int64_t sequence = 0; sequence < sample.sequences; ++sequence) {
       int64_t ends = 0;
       for (const UnitOf& unit : sample.units) ends += unit.sequence == sequence && unit.target == end;

@@ -13,23 +13,27 @@ namespace {
 constexpr int64_t kRowsTried = 16;
 
 Json diagnostic_json(const Diagnostic& of) {
-  return {{"file", of.file}, {"line", of.line}, {"column", of.column}, {"message", of.message}, {"expected", of.label}, {"cure", of.cure}};
+  return {{"file", of.file},       {"line", of.line},      {"column", of.column},
+          {"message", of.message}, {"expected", of.label}, {"cure", of.cure}};
 }
 
-/// "model llama at runs/x/final", "algorithm dpo", ...
+/// What a run is made of: its model, algorithm, data and evaluators.
 std::vector<std::string> facts_of(const Json& run) {
   std::vector<std::string> facts;
   const auto use = [](const Json& table) { return table.value("use", ""); };
   if (run.contains("model")) {
     const Json& model = run["model"];
-    facts.push_back("model " + (use(model).empty() ? "" : use(model) + " ") + model.value("path", ""));
+    facts.push_back("model " + (use(model).empty() ? "" : use(model) + " ") +
+                    model.value("path", ""));
   }
   if (run.contains("algorithm")) facts.push_back("algorithm " + use(run["algorithm"]));
   for (const char* split : {"train", "eval"}) {
     if (!run.contains("data") || !run["data"].contains(split)) continue;
-    for (const Json& data : run["data"][split]) facts.push_back(std::string(split) + " data " + data.value("path", ""));
+    for (const Json& data : run["data"][split])
+      facts.push_back(std::string(split) + " data " + data.value("path", ""));
   }
-  if (run.contains("generate")) facts.push_back("prompts " + run["generate"].at("data").value("path", ""));
+  if (run.contains("generate"))
+    facts.push_back("prompts " + run["generate"].at("data").value("path", ""));
   if (run.contains("evaluate")) {
     for (const Json& entry : run["evaluate"]) facts.push_back("evaluator " + use(entry));
   }
@@ -56,16 +60,20 @@ Json try_data(const Json& data, Services& services) {
   const FirstRows found = map_first_rows(plugins, kRowsTried);
   const double allowed = data.value("max_dropped", 0.0);
   if (found.samples == 0 || (!found.dropped.empty() && allowed == 0)) {
-    std::string why = data.at("path").get<std::string>() + ": " + std::to_string(found.dropped.size()) + " of the first " +
-                      std::to_string(found.rows) + " rows do not map with dataset \"" + data.at("use").get<std::string>() + "\"";
-    for (const DroppedRow& row : found.dropped) why += "\n  row " + std::to_string(row.record) + ": " + row.why;
+    std::string why = data.at("path").get<std::string>() + ": " +
+                      std::to_string(found.dropped.size()) + " of the first " +
+                      std::to_string(found.rows) + " rows do not map with dataset \"" +
+                      data.at("use").get<std::string>() + "\"";
+    for (const DroppedRow& row : found.dropped)
+      why += "\n  row " + std::to_string(row.record) + ": " + row.why;
     throw ExitError(Exit::kData, why + (found.rows == 0 ? "\n  the file has no rows" : ""));
   }
   return {{"path", data.at("path")}, {"rows", found.rows}, {"samples", found.samples}};
 }
 
 std::vector<Json> runs_of(const Json& resolved) {
-  return resolved.at("run").at("kind") == "pipeline" ? stage_runs(resolved) : std::vector<Json>{resolved};
+  return resolved.at("run").at("kind") == "pipeline" ? stage_runs(resolved)
+                                                     : std::vector<Json>{resolved};
 }
 
 Json check_data(const Json& resolved, CheckedRun& checked, Console& console) {
@@ -86,18 +94,20 @@ Json check_data(const Json& resolved, CheckedRun& checked, Console& console) {
 
 void print_ok(const Json& resolved, const Json& tried, Console& console) {
   const Json& table = resolved.at("run");
-  console.out << "ok: " << table.at("kind").get<std::string>() << " \"" << table.at("name").get<std::string>() << "\"";
+  console.out << "ok: " << table.at("kind").get<std::string>() << " \""
+              << table.at("name").get<std::string>() << "\"";
   if (table.at("kind") == "pipeline") {
     console.out << ", " << resolved.at("stage").size() << " stages\n";
     for (const Json& run : runs_of(resolved)) {
-      console.out << "  " << run["run"]["name"].get<std::string>() << " (" << run["run"]["kind"].get<std::string>()
-                  << "): " << join(facts_of(run)) << "\n";
+      console.out << "  " << run["run"]["name"].get<std::string>() << " ("
+                  << run["run"]["kind"].get<std::string>() << "): " << join(facts_of(run)) << "\n";
     }
   } else {
     console.out << ", " << join(facts_of(resolved)) << "\n";
   }
   for (const Json& data : tried) {
-    console.out << "  " << data["path"].get<std::string>() << ": the first " << data["rows"] << " rows map to " << data["samples"] << " samples\n";
+    console.out << "  " << data["path"].get<std::string>() << ": the first " << data["rows"]
+                << " rows map to " << data["samples"] << " samples\n";
   }
 }
 
@@ -105,13 +115,16 @@ int check_quietly(const Arguments& arguments, Context& context) {
   try {
     CheckedRun checked = load_checked(arguments, context);
     const Json& resolved = checked.manifest.resolved;
-    Json answer = {{"ok", true}, {"kind", resolved.at("run").at("kind")}, {"name", resolved.at("run").at("name")}};
+    Json answer = {{"ok", true},
+                   {"kind", resolved.at("run").at("kind")},
+                   {"name", resolved.at("run").at("name")}};
     if (arguments.flag("data")) answer["data"] = check_data(resolved, checked, context.console);
     context.console.out << answer.dump(2) << "\n";
     return 0;
   } catch (const ManifestError& error) {
     Json answer = {{"ok", false}, {"diagnostics", Json::array()}};
-    for (const Diagnostic& diagnostic : error.diagnostics()) answer["diagnostics"].push_back(diagnostic_json(diagnostic));
+    for (const Diagnostic& diagnostic : error.diagnostics())
+      answer["diagnostics"].push_back(diagnostic_json(diagnostic));
     context.console.out << answer.dump(2) << "\n";
     return static_cast<int>(error.exit());
   }
@@ -121,7 +134,8 @@ int check(const Arguments& arguments, Context& context) {
   if (arguments.flag("json")) return check_quietly(arguments, context);
   CheckedRun checked = load_checked(arguments, context);
   const Json& resolved = checked.manifest.resolved;
-  const Json tried = arguments.flag("data") ? check_data(resolved, checked, context.console) : Json::array();
+  const Json tried =
+      arguments.flag("data") ? check_data(resolved, checked, context.console) : Json::array();
   print_ok(resolved, tried, context.console);
   return 0;
 }
@@ -129,9 +143,13 @@ int check(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command check_command() {
-  CommandSpec spec{"check", "Prove a manifest without running anything; opens no plugin", "attune check configs/quickstart.toml --data",
-                   {{"FILE", "The manifest (TOML)"}}, manifest_options()};
-  spec.options.push_back({"data", "", "Also map the first rows of each data file; opens the data plugins"});
+  CommandSpec spec{"check",
+                   "Prove a manifest without running anything; opens no plugin",
+                   "attune check configs/quickstart.toml --data",
+                   {{"FILE", "The manifest (TOML)"}},
+                   manifest_options()};
+  spec.options.push_back(
+      {"data", "", "Also map the first rows of each data file; opens the data plugins"});
   spec.options.push_back({"json", "", "Print the verdict as JSON"});
   return {spec, &check};
 }

@@ -19,7 +19,8 @@ struct Context {
   Environment environment;
 };
 
-/// One command of the program: a spec, and what it does. Returns the exit code; throws what goes wrong.
+/// One command of the program: a spec, and what it does. Returns the exit code; throws what goes
+/// wrong.
 struct Command {
   CommandSpec spec;
   int (*run)(const Arguments&, Context&);
@@ -39,10 +40,12 @@ Command score_command();
 Command tokenize_command();
 Command data_inspect_command();
 
-/// Finds the command that `words` begin with, parses the rest and runs it. Without words, or with --help: the overview.
+/// Finds the command that `words` begin with, parses the rest and runs it. Without words, or with
+/// --help: the overview.
 int dispatch(const std::vector<std::string>& words, Context& context);
 
-// ---- what several commands share ---------------------------------------------------------------------------------------
+// ---- what several commands share
+// ---------------------------------------------------------------------------------------
 
 /// A manifest, checked, and the plugins it was checked against.
 struct CheckedRun {

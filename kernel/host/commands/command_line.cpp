@@ -18,7 +18,9 @@ namespace po = boost::program_options;
   throw ExitError(Exit::kUsage, what + "\nSee: attune " + command + " --help");
 }
 
-std::string long_name(const OptionSpec& option) { return option.name.substr(0, option.name.find(',')); }
+std::string long_name(const OptionSpec& option) {
+  return option.name.substr(0, option.name.find(','));
+}
 
 bool optional(const PositionalSpec& spec) { return spec.name.starts_with("["); }
 
@@ -80,8 +82,8 @@ int64_t Arguments::integer(const std::string& name, int64_t otherwise, int64_t l
   int64_t value = 0;
   const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), value);
   if (error != std::errc() || end != given->data() + given->size() || value < least) {
-    throw ExitError(Exit::kUsage, "--" + name + ": expected an integer of at least " + std::to_string(least) +
-                                      ", found \"" + *given + "\"");
+    throw ExitError(Exit::kUsage, "--" + name + ": expected an integer of at least " +
+                                      std::to_string(least) + ", found \"" + *given + "\"");
   }
   return value;
 }
@@ -91,8 +93,10 @@ double Arguments::number(const std::string& name, double otherwise) const {
   if (!given) return otherwise;
   double value = 0;
   const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), value);
-  if (error != std::errc() || end != given->data() + given->size() || !std::isfinite(value) || value < 0) {
-    throw ExitError(Exit::kUsage, "--" + name + ": expected a number of at least 0, found \"" + *given + "\"");
+  if (error != std::errc() || end != given->data() + given->size() || !std::isfinite(value) ||
+      value < 0) {
+    throw ExitError(Exit::kUsage,
+                    "--" + name + ": expected a number of at least 0, found \"" + *given + "\"");
   }
   return value;
 }
@@ -107,7 +111,8 @@ Arguments parse_arguments(const CommandSpec& spec, const std::vector<std::string
                  .style(style::unix_style & ~style::allow_guessing & ~style::allow_sticky)
                  .run();
   } catch (const po::unknown_option& error) {
-    refuse(spec.name, "unknown option " + error.get_option_name() + suggestion(spec, error.get_option_name()));
+    refuse(spec.name,
+           "unknown option " + error.get_option_name() + suggestion(spec, error.get_option_name()));
   } catch (const po::error& error) {
     refuse(spec.name, error.what());
   }
@@ -150,12 +155,15 @@ std::string help_text(const CommandSpec& spec) {
     usage += " " + word.name;
     width = std::max(width, plain_name(word).size());
   }
-  for (const OptionSpec& option : spec.options) width = std::max(width, option_words(option).size());
+  for (const OptionSpec& option : spec.options)
+    width = std::max(width, option_words(option).size());
   std::string text = usage + " [options]\n\n" + spec.summary + "\n\n";
-  for (const PositionalSpec& word : spec.positional) text += row(plain_name(word), word.help, width);
+  for (const PositionalSpec& word : spec.positional)
+    text += row(plain_name(word), word.help, width);
   if (!spec.positional.empty()) text += "\n";
   for (const OptionSpec& option : spec.options) {
-    text += row(option_words(option), option.help + (option.repeats ? " (may be repeated)" : ""), width);
+    text += row(option_words(option), option.help + (option.repeats ? " (may be repeated)" : ""),
+                width);
   }
   text += row("-h, --help", "Show this text", width);
   return text + "\nExample:\n  " + spec.example + "\n";

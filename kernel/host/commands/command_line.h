@@ -32,12 +32,15 @@ struct CommandSpec {
   std::vector<OptionSpec> options;
 };
 
-/// The arguments of one call, by the names in the spec. Accessors throw ExitError(kUsage) naming the option.
+/// The arguments of one call, by the names in the spec. Accessors throw ExitError(kUsage) naming
+/// the option.
 class Arguments {
  public:
   bool flag(const std::string& name) const { return values_.contains(name); }
   std::optional<std::string> text(const std::string& name) const;
-  std::string text(const std::string& name, const std::string& otherwise) const { return text(name).value_or(otherwise); }
+  std::string text(const std::string& name, const std::string& otherwise) const {
+    return text(name).value_or(otherwise);
+  }
   std::vector<std::string> all(const std::string& name) const;
   int64_t integer(const std::string& name, int64_t otherwise, int64_t least = 0) const;
   double number(const std::string& name, double otherwise) const;

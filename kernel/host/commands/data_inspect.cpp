@@ -21,8 +21,8 @@ std::string marked(const std::string& text, const std::vector<attune_span>& scor
   std::string made;
   size_t at = 0;
   for (const attune_span& span : scored) {
-    made += text.substr(at, span.begin - at) + (color ? kGreen : kOpen) + text.substr(span.begin, span.end - span.begin) +
-            (color ? kPlain : kClose);
+    made += text.substr(at, span.begin - at) + (color ? kGreen : kOpen) +
+            text.substr(span.begin, span.end - span.begin) + (color ? kPlain : kClose);
     at = span.end;
   }
   return made + text.substr(at);
@@ -33,14 +33,18 @@ std::string view_name(size_t view, size_t views) {
   return "rank " + std::to_string(view + 1) + " of " + std::to_string(views);
 }
 
-void print_view(const attune_view& of, const attune_sample& sample, const Tokenizer& tokenizer, bool color, std::ostream& out) {
+void print_view(const attune_view& of, const attune_sample& sample, const Tokenizer& tokenizer,
+                bool color, std::ostream& out) {
   const std::span<const attune_turn> turns(of.turns, of.n_turns);
   const Rendering rendering = tokenizer.render(turns, false);
   const auto scored = scored_spans(rendering, turns, sample.n_prompt);
   const Encoding encoding = tokenizer.encode(rendering.text, false);
-  const auto covered = std::count_if(encoding.offsets.begin(), encoding.offsets.end(), [&](const attune_token_offset& offset) {
-    return std::any_of(scored.begin(), scored.end(), [&](const attune_span& span) { return offset.begin < span.end && offset.end > span.begin; });
-  });
+  const auto covered = std::count_if(
+      encoding.offsets.begin(), encoding.offsets.end(), [&](const attune_token_offset& offset) {
+        return std::any_of(scored.begin(), scored.end(), [&](const attune_span& span) {
+          return offset.begin < span.end && offset.end > span.begin;
+        });
+      });
   out << marked(rendering.text, scored, color);
   if (!rendering.text.ends_with('\n')) out << "\n";
   out << "(" << encoding.ids.size() << " tokens, " << covered << " in marked spans)\n";
@@ -55,17 +59,21 @@ Json chosen_run(const Json& resolved, const std::string& stage) {
     if (stage.empty() ? run["run"]["kind"] == "train" : name == stage) return run;
     names += (names.empty() ? "" : ", ") + name;
   }
-  throw ExitError(Exit::kUsage, (stage.empty() ? "no stage trains" : "no stage \"" + stage + "\"") + std::string("; there are: ") + names);
+  throw ExitError(Exit::kUsage, (stage.empty() ? "no stage trains" : "no stage \"" + stage + "\"") +
+                                    std::string("; there are: ") + names);
 }
 
 Json split_of(const Json& run, const std::string& split) {
-  if (run.contains("data") && run["data"].contains(split) && !run["data"][split].empty()) return run["data"][split];
+  if (run.contains("data") && run["data"].contains(split) && !run["data"][split].empty())
+    return run["data"][split];
   if (run.contains("generate")) return Json::array({run["generate"].at("data")});
-  if (run.contains("evaluate") && !run["evaluate"].empty()) return Json::array({run["evaluate"][0].at("data")});
+  if (run.contains("evaluate") && !run["evaluate"].empty())
+    return Json::array({run["evaluate"][0].at("data")});
   throw ExitError(Exit::kUsage, "the run has no data." + split);
 }
 
-/// The tokenizer's folder. Until an earlier stage has written its model, the pipeline's first model lends its tokenizer.
+/// The tokenizer's folder. Until an earlier stage has written its model, the pipeline's first model
+/// lends its tokenizer.
 std::string tokenizer_folder(const Json& run, const Json& resolved) {
   const std::string own = run.at("model").value("tokenizer", ""), model = run["model"].at("path");
   if (!own.empty()) return own;
@@ -76,7 +84,8 @@ std::string tokenizer_folder(const Json& run, const Json& resolved) {
 int inspect(const Arguments& arguments, Context& context) {
   const CheckedRun checked = load_checked(arguments, context);
   const std::string split = arguments.text("split", "train");
-  if (split != "train" && split != "eval") throw ExitError(Exit::kUsage, "--split: expected train or eval, found \"" + split + "\"");
+  if (split != "train" && split != "eval")
+    throw ExitError(Exit::kUsage, "--split: expected train or eval, found \"" + split + "\"");
   const Json run = chosen_run(checked.manifest.resolved, arguments.text("stage", ""));
   Services services(*checked.installation, context.console);
   const auto tokenizer = services.tokenizer(tokenizer_folder(run, checked.manifest.resolved));
@@ -102,10 +111,14 @@ int inspect(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command data_inspect_command() {
-  CommandSpec spec{"data inspect", "Show samples as the model reads them, with what is scored marked", "attune data inspect configs/quickstart.toml --stage dpo -n 2",
-                   {{"FILE", "The manifest (TOML)"}}, manifest_options()};
+  CommandSpec spec{"data inspect",
+                   "Show samples as the model reads them, with what is scored marked",
+                   "attune data inspect configs/quickstart.toml --stage dpo -n 2",
+                   {{"FILE", "The manifest (TOML)"}},
+                   manifest_options()};
   spec.options.push_back({"split", "NAME", "train (default) or eval"});
-  spec.options.push_back({"stage", "NAME", "Stage of a pipeline; by default the first that trains"});
+  spec.options.push_back(
+      {"stage", "NAME", "Stage of a pipeline; by default the first that trains"});
   spec.options.push_back({"rows,n", "N", "Samples to show (default 3)"});
   return {spec, &inspect};
 }

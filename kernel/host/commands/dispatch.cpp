@@ -9,9 +9,18 @@ namespace attune {
 namespace {
 
 std::vector<Command> commands() {
-  return {run_command(),          check_command(),        plan_command(),   explain_command(),
-          data_inspect_command(), plugins_list_command(), plugins_inspect_command(), import_command(),
-          export_command(),       generate_command(),     score_command(),  tokenize_command()};
+  return {run_command(),
+          check_command(),
+          plan_command(),
+          explain_command(),
+          data_inspect_command(),
+          plugins_list_command(),
+          plugins_inspect_command(),
+          import_command(),
+          export_command(),
+          generate_command(),
+          score_command(),
+          tokenize_command()};
 }
 
 std::string overview(const std::vector<Command>& all) {
@@ -21,11 +30,13 @@ std::string overview(const std::vector<Command>& all) {
       "attune " ATTUNE_VERSION
       ": aligns omni-modal models with human intent\n\nUsage: attune COMMAND [options]\n\n";
   for (const Command& command : all) {
-    text += "  " + command.spec.name + std::string(width - command.spec.name.size() + 2, ' ') + command.spec.summary + "\n";
+    text += "  " + command.spec.name + std::string(width - command.spec.name.size() + 2, ' ') +
+            command.spec.summary + "\n";
   }
   return text +
          "\nEach command explains itself: attune COMMAND --help\n"
-         "Exit codes: 0 ok, 1 usage, 2 manifest, 3 plugin missing, 4 plugin refused, 5 trust, 6 data, 7 run failed\n\n"
+         "Exit codes: 0 ok, 1 usage, 2 manifest, 3 plugin missing, 4 plugin refused, 5 trust, 6 "
+         "data, 7 run failed\n\n"
          "Example:\n  attune run configs/quickstart.toml\n";
 }
 
@@ -48,7 +59,8 @@ std::vector<const Command*> group(const std::vector<Command>& all, const std::st
   return found;
 }
 
-[[noreturn]] void refuse_unknown(const std::vector<Command>& all, const std::vector<std::string>& words) {
+[[noreturn]] void refuse_unknown(const std::vector<Command>& all,
+                                 const std::vector<std::string>& words) {
   std::vector<std::string> names, seconds;
   for (const Command& command : all) {
     const auto name = words_of(command.spec.name);
@@ -65,10 +77,13 @@ std::vector<const Command*> group(const std::vector<Command>& all, const std::st
   }
   const std::string near = nearest(words[0], names);
   throw ExitError(Exit::kUsage, "unknown command \"" + words[0] + "\"" +
-                                    (near.empty() ? "; attune --help lists them" : "; did you mean \"" + near + "\"?"));
+                                    (near.empty() ? "; attune --help lists them"
+                                                  : "; did you mean \"" + near + "\"?"));
 }
 
-bool asks_for_help(const std::string& word) { return word == "--help" || word == "-h" || word == "help"; }
+bool asks_for_help(const std::string& word) {
+  return word == "--help" || word == "-h" || word == "help";
+}
 
 }  // namespace
 
@@ -85,7 +100,8 @@ int dispatch(const std::vector<std::string>& words, Context& context) {
   for (const Command& command : all) {
     const auto name = words_of(command.spec.name);
     if (!begins_with(words, name)) continue;
-    const Arguments arguments = parse_arguments(command.spec, {words.begin() + static_cast<long>(name.size()), words.end()});
+    const Arguments arguments = parse_arguments(
+        command.spec, {words.begin() + static_cast<long>(name.size()), words.end()});
     if (arguments.help) {
       context.console.out << help_text(command.spec);
       return 0;
@@ -104,9 +120,12 @@ CheckedRun load_checked(const Arguments& arguments, Context& context) {
   const std::string file = *arguments.text("FILE");
   const auto sets = arguments.all("set");
   CheckedRun made;
-  made.installation = std::make_unique<Installation>(context.surroundings, context.console, arguments.all("plugin-path"),
-                                                     manifest_plugin_paths(file, sets, context.environment));
-  made.manifest = load_manifest(file, {.sets = sets, .catalogue = made.installation->registry(), .environment = context.environment});
+  made.installation = std::make_unique<Installation>(
+      context.surroundings, context.console, arguments.all("plugin-path"),
+      manifest_plugin_paths(file, sets, context.environment));
+  made.manifest = load_manifest(file, {.sets = sets,
+                                       .catalogue = made.installation->registry(),
+                                       .environment = context.environment});
   return made;
 }
 
@@ -115,11 +134,13 @@ OptionSpec plugin_path_option() {
 }
 
 std::vector<OptionSpec> manifest_options() {
-  return {{"set", "KEY=VALUE", "Replace a value of the manifest, for example train.steps=50", true}, plugin_path_option()};
+  return {{"set", "KEY=VALUE", "Replace a value of the manifest, for example train.steps=50", true},
+          plugin_path_option()};
 }
 
 std::unique_ptr<Installation> installation_for(const Arguments& arguments, Context& context) {
-  return std::make_unique<Installation>(context.surroundings, context.console, arguments.all("plugin-path"));
+  return std::make_unique<Installation>(context.surroundings, context.console,
+                                        arguments.all("plugin-path"));
 }
 
 }  // namespace attune

@@ -15,9 +15,11 @@ std::string place(const std::string& file, int line, int column) {
   std::vector<std::string> known;
   for (const auto& [key, source] : manifest.sources) known.push_back(key);
   const std::string near = nearest(path, known);
-  throw ExitError(Exit::kUsage, "the manifest has no value \"" + path + "\"" +
-                                    (near.empty() ? "; name it as in: train.steps, data.train[0].path, stage[1].model.path"
-                                                  : "; did you mean \"" + near + "\"?"));
+  throw ExitError(
+      Exit::kUsage,
+      "the manifest has no value \"" + path + "\"" +
+          (near.empty() ? "; name it as in: train.steps, data.train[0].path, stage[1].model.path"
+                        : "; did you mean \"" + near + "\"?"));
 }
 
 int explain(const Arguments& arguments, Context& context) {
@@ -30,14 +32,17 @@ int explain(const Arguments& arguments, Context& context) {
   const Source* source = checked.manifest.source(path);
   if (!source) {
     for (const auto& [key, below] : checked.manifest.sources) {
-      const bool inside = key.starts_with(path) && key.size() > path.size() && (key[path.size()] == '.' || key[path.size()] == '[');
-      if (inside) out << "  " << key << " from " << place(below.file, below.line, below.column) << "\n";
+      const bool inside = key.starts_with(path) && key.size() > path.size() &&
+                          (key[path.size()] == '.' || key[path.size()] == '[');
+      if (inside)
+        out << "  " << key << " from " << place(below.file, below.line, below.column) << "\n";
     }
     return 0;
   }
   out << "  from " << place(source->file, source->line, source->column) << "\n";
   for (auto shadowed = source->shadowed.rbegin(); shadowed != source->shadowed.rend(); ++shadowed) {
-    out << "  instead of " << shadowed->value.dump() << " from " << place(shadowed->file, shadowed->line, shadowed->column) << "\n";
+    out << "  instead of " << shadowed->value.dump() << " from "
+        << place(shadowed->file, shadowed->line, shadowed->column) << "\n";
   }
   return 0;
 }
@@ -45,9 +50,11 @@ int explain(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command explain_command() {
-  return {{"explain", "Print a value of a manifest, where it comes from and what it replaced",
+  return {{"explain",
+           "Print a value of a manifest, where it comes from and what it replaced",
            "attune explain configs/quickstart.toml stage[2].train.steps",
-           {{"FILE", "The manifest (TOML)"}, {"KEY", "Path of the value, for example train.steps"}}, manifest_options()},
+           {{"FILE", "The manifest (TOML)"}, {"KEY", "Path of the value, for example train.steps"}},
+           manifest_options()},
           &explain};
 }
 

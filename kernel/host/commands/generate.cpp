@@ -16,7 +16,8 @@ Sampling sampling_of(const Arguments& arguments) {
   made.temperature = arguments.number("temperature", made.temperature);
   made.top_k = arguments.integer("top-k", made.top_k);
   made.top_p = arguments.number("top-p", made.top_p);
-  if (made.top_p <= 0 || made.top_p > 1) throw ExitError(Exit::kUsage, "--top-p: expected a number above 0, at most 1");
+  if (made.top_p <= 0 || made.top_p > 1)
+    throw ExitError(Exit::kUsage, "--top-p: expected a number above 0, at most 1");
   made.seed = static_cast<uint64_t>(arguments.integer("seed", 0));
   made.stop = arguments.all("stop");
   return made;
@@ -24,7 +25,8 @@ Sampling sampling_of(const Arguments& arguments) {
 
 std::vector<InputRow> rows_of(const Arguments& arguments, Console& console) {
   const auto prompt = arguments.text("PROMPT");
-  if (prompt && arguments.flag("input")) throw ExitError(Exit::kUsage, "give PROMPT or --input, not both");
+  if (prompt && arguments.flag("input"))
+    throw ExitError(Exit::kUsage, "give PROMPT or --input, not both");
   if (!prompt) return read_rows(arguments.text("input", "-"), console);
   InputRow row{Json::object(), "PROMPT"};
   if (arguments.flag("raw")) {
@@ -45,7 +47,10 @@ SampleBuilder turns_of(const InputRow& row, bool& raw) {
 }
 
 Json answer_row(const OwnedAnswer& answer) {
-  return {{"text", answer.text}, {"ids", answer.ids}, {"logprobs", answer.logprobs}, {"stop", stop_name(answer.stop)}};
+  return {{"text", answer.text},
+          {"ids", answer.ids},
+          {"logprobs", answer.logprobs},
+          {"stop", stop_name(answer.stop)}};
 }
 
 int run(const Arguments& arguments, Context& context) {
@@ -82,20 +87,24 @@ int run(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command generate_command() {
-  CommandSpec spec{"generate", "Answer one prompt, or one for each JSON object a line",
-                   "attune generate models/smollm2 \"What is the capital of France?\" --max-tokens 40",
-                   {{"MODEL", "Folder in the Hugging Face layout, or a checkpoint file"},
-                    {"[PROMPT]", "A user's message; without it, rows of --input are answered"}},
-                   {{"input", "FILE", "Rows {\"text\"} (continued as it is) or {\"messages\"}; - is standard input (default)"},
-                    {"output", "FILE", "Rows {\"text\", \"ids\", \"logprobs\", \"stop\"}; - is standard output (default)"},
-                    {"raw", "", "Continue PROMPT as it is, without the chat template"},
-                    {"max-tokens", "N", "Longest answer (default 128)"},
-                    {"temperature", "T", "0, the default: the likeliest token"},
-                    {"top-k", "K", "Sample among the K likeliest tokens; 0, the default: all"},
-                    {"top-p", "P", "Sample among the likeliest tokens of this much probability (default 1)"},
-                    {"seed", "S", "Start of the random streams (default 0)"},
-                    {"stop", "TEXT", "End an answer before this text", true},
-                    {"quiet,q", "", "No progress"}}};
+  CommandSpec spec{
+      "generate",
+      "Answer one prompt, or one for each JSON object a line",
+      "attune generate models/smollm2 \"What is the capital of France?\" --max-tokens 40",
+      {{"MODEL", "Folder in the Hugging Face layout, or a checkpoint file"},
+       {"[PROMPT]", "A user's message; without it, rows of --input are answered"}},
+      {{"input", "FILE",
+        "Rows {\"text\"} (continued as it is) or {\"messages\"}; - is standard input (default)"},
+       {"output", "FILE",
+        "Rows {\"text\", \"ids\", \"logprobs\", \"stop\"}; - is standard output (default)"},
+       {"raw", "", "Continue PROMPT as it is, without the chat template"},
+       {"max-tokens", "N", "Longest answer (default 128)"},
+       {"temperature", "T", "0, the default: the likeliest token"},
+       {"top-k", "K", "Sample among the K likeliest tokens; 0, the default: all"},
+       {"top-p", "P", "Sample among the likeliest tokens of this much probability (default 1)"},
+       {"seed", "S", "Start of the random streams (default 0)"},
+       {"stop", "TEXT", "End an answer before this text", true},
+       {"quiet,q", "", "No progress"}}};
   for (const OptionSpec& option : model_options()) spec.options.push_back(option);
   return {spec, &run};
 }

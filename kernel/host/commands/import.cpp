@@ -19,17 +19,22 @@ int run(const Arguments& arguments, Context& context) {
   Services services(*installation, context.console);
   const std::string to = *arguments.text("OUT");
   const Imported made = import_model(*arguments.text("MODEL"), to, dtype, services);
-  context.console.out << to << ": " << made.tensors << " tensors, " << grouped(made.parameters) << " parameters, "
-                      << bytes_text(made.bytes) << " as " << dtype << "\n";
+  context.console.out << to << ": " << made.tensors << " tensors, " << grouped(made.parameters)
+                      << " parameters, " << bytes_text(made.bytes) << " as " << dtype << "\n";
   return 0;
 }
 
 }  // namespace
 
 Command import_command() {
-  return {{"import", "Write a Hugging Face folder from a checkpoint file (GGUF and others)", "attune import model.gguf models/smollm2",
-           {{"MODEL", "The checkpoint: a file, or a folder"}, {"OUT", "The folder to write; it must not exist"}},
-           {{"dtype", "TYPE", "float32 (default) or bfloat16"}, {"quiet,q", "", "No progress"}, plugin_path_option()}},
+  return {{"import",
+           "Write a Hugging Face folder from a checkpoint file (GGUF and others)",
+           "attune import model.gguf models/smollm2",
+           {{"MODEL", "The checkpoint: a file, or a folder"},
+            {"OUT", "The folder to write; it must not exist"}},
+           {{"dtype", "TYPE", "float32 (default) or bfloat16"},
+            {"quiet,q", "", "No progress"},
+            plugin_path_option()}},
           &run};
 }
 

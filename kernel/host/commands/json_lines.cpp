@@ -24,9 +24,11 @@ void read_stream(std::istream& in, const std::string& name, std::vector<InputRow
     try {
       row.json = Json::parse(line);
     } catch (const Json::parse_error& error) {
-      refuse(row, "is no JSON at byte " + std::to_string(error.byte) + "; expected one object a line");
+      refuse(row,
+             "is no JSON at byte " + std::to_string(error.byte) + "; expected one object a line");
     }
-    if (!row.json.is_object()) refuse(row, "expected an object, found " + std::string(row.json.type_name()));
+    if (!row.json.is_object())
+      refuse(row, "expected an object, found " + std::string(row.json.type_name()));
     rows.push_back(std::move(row));
   }
 }
@@ -53,9 +55,14 @@ struct Turns {
 void read_part(const InputRow& row, const std::string& where, const Json& part, Turns& into) {
   const std::string type = part.is_object() ? part.value("type", "") : "";
   const int32_t kind = part_kind(type);
-  if (kind == 0) refuse(row, where + ": expected {\"type\": \"text\" | \"image\" | \"audio\" | \"video\", ...}, found " + part.dump());
+  if (kind == 0)
+    refuse(row,
+           where +
+               ": expected {\"type\": \"text\" | \"image\" | \"audio\" | \"video\", ...}, found " +
+               part.dump());
   if (kind == ATTUNE_TEXT) {
-    if (!part.contains("text") || !part["text"].is_string()) refuse(row, where + ".text: expected a string");
+    if (!part.contains("text") || !part["text"].is_string())
+      refuse(row, where + ".text: expected a string");
     return into.add_text(part["text"]);
   }
   for (const char* key : {"path", "url"}) {
@@ -68,16 +75,21 @@ void read_part(const InputRow& row, const std::string& where, const Json& part, 
 
 void read_message(const InputRow& row, size_t index, const Json& message, Turns& into) {
   const std::string where = "messages[" + std::to_string(index) + "]";
-  const bool shaped = message.is_object() && message.contains("role") && message["role"].is_string() && message.contains("content");
-  if (!shaped) refuse(row, where + ": expected {\"role\": \"...\", \"content\": ...}, found " + message.dump());
+  const bool shaped = message.is_object() && message.contains("role") &&
+                      message["role"].is_string() && message.contains("content");
+  if (!shaped)
+    refuse(row,
+           where + ": expected {\"role\": \"...\", \"content\": ...}, found " + message.dump());
   into.parts.emplace_back();
   const Json& content = message["content"];
   if (content.is_string()) {
     into.add_text(content);
   } else if (content.is_array()) {
-    for (size_t p = 0; p < content.size(); ++p) read_part(row, where + ".content[" + std::to_string(p) + "]", content[p], into);
+    for (size_t p = 0; p < content.size(); ++p)
+      read_part(row, where + ".content[" + std::to_string(p) + "]", content[p], into);
   } else {
-    refuse(row, where + ".content: expected a string or a list of parts, found " + std::string(content.type_name()));
+    refuse(row, where + ".content: expected a string or a list of parts, found " +
+                    std::string(content.type_name()));
   }
   into.turns.push_back({into.keep(message["role"]), nullptr, 0, 1.0});
 }
@@ -92,16 +104,19 @@ std::vector<InputRow> read_rows(const std::string& file, Console& console) {
   }
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file)) {
-    throw ExitError(Exit::kData, file + ": cannot be read: " + (in ? "it is a folder" : std::strerror(errno)));
+    throw ExitError(Exit::kData,
+                    file + ": cannot be read: " + (in ? "it is a folder" : std::strerror(errno)));
   }
   read_stream(in, file, rows);
   return rows;
 }
 
-RowWriter::RowWriter(std::string file, Console& console) : file_(std::move(file)), console_(console) {
+RowWriter::RowWriter(std::string file, Console& console)
+    : file_(std::move(file)), console_(console) {
   if (file_ == "-") return;
   staged_.open(file_ + ".staging", std::ios::binary | std::ios::trunc);
-  if (!staged_) throw ExitError(Exit::kUsage, file_ + ": cannot be written: " + std::strerror(errno));
+  if (!staged_)
+    throw ExitError(Exit::kUsage, file_ + ": cannot be written: " + std::strerror(errno));
 }
 
 RowWriter::~RowWriter() {
@@ -121,13 +136,15 @@ void RowWriter::finish() {
     return;
   }
   staged_.close();
-  if (!staged_) throw ExitError(Exit::kRunFailed, file_ + ": writing failed: " + std::strerror(errno));
+  if (!staged_)
+    throw ExitError(Exit::kRunFailed, file_ + ": writing failed: " + std::strerror(errno));
   std::filesystem::rename(file_ + ".staging", file_);
 }
 
 SampleBuilder read_messages(const InputRow& row) {
   const Json& messages = row.json.at("messages");
-  if (!messages.is_array() || messages.empty()) refuse(row, "messages: expected a list of at least one message");
+  if (!messages.is_array() || messages.empty())
+    refuse(row, "messages: expected a list of at least one message");
   Turns made;
   for (size_t i = 0; i < messages.size(); ++i) read_message(row, i, messages[i], made);
   for (size_t i = 0; i < made.turns.size(); ++i) {
@@ -135,7 +152,8 @@ SampleBuilder read_messages(const InputRow& row) {
     made.turns[i].n_parts = made.parts[i].size();
   }
   SampleBuilder sample;
-  sample.add_view({made.turns.data(), made.turns.size(), std::numeric_limits<double>::quiet_NaN(), {}});
+  sample.add_view(
+      {made.turns.data(), made.turns.size(), std::numeric_limits<double>::quiet_NaN(), {}});
   return sample;
 }
 
@@ -150,19 +168,23 @@ void at_row(const InputRow& row, const std::function<void()>& body) {
 
 bool row_flag(const InputRow& row, const char* key, bool otherwise) {
   if (!row.json.contains(key)) return otherwise;
-  if (!row.json[key].is_boolean()) refuse(row, std::string(key) + ": expected true or false, found " + row.json[key].dump());
+  if (!row.json[key].is_boolean())
+    refuse(row, std::string(key) + ": expected true or false, found " + row.json[key].dump());
   return row.json[key];
 }
 
 std::string row_text(const InputRow& row, const char* key) {
   const Json& value = row.json.at(key);
-  if (!value.is_string()) refuse(row, std::string(key) + ": expected a string, found " + std::string(value.type_name()));
+  if (!value.is_string())
+    refuse(row, std::string(key) + ": expected a string, found " + std::string(value.type_name()));
   return value;
 }
 
 std::vector<int64_t> row_ids(const InputRow& row, const char* key) {
   const Json& value = row.json.at(key);
-  const bool ids = value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& id) { return id.is_number_integer(); });
+  const bool ids = value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& id) {
+                     return id.is_number_integer();
+                   });
   if (!ids) refuse(row, std::string(key) + ": expected a list of token ids");
   return value.get<std::vector<int64_t>>();
 }
@@ -171,13 +193,15 @@ std::string only_key(const InputRow& row, const std::vector<std::string>& keys) 
   std::string found;
   for (const std::string& key : keys) {
     if (!row.json.contains(key)) continue;
-    if (!found.empty()) refuse(row, "has both \"" + found + "\" and \"" + key + "\"; give one of them");
+    if (!found.empty())
+      refuse(row, "has both \"" + found + "\" and \"" + key + "\"; give one of them");
     found = key;
   }
   if (found.empty()) {
     std::vector<std::string> has;
     for (const auto& [key, value] : row.json.items()) has.push_back(key);
-    refuse(row, "expected one of: " + join(keys) + "; found " + (has.empty() ? "an empty object" : "only: " + join(has)));
+    refuse(row, "expected one of: " + join(keys) + "; found " +
+                    (has.empty() ? "an empty object" : "only: " + join(has)));
   }
   return found;
 }

@@ -9,10 +9,12 @@
 namespace attune {
 namespace {
 
-std::string choice(const Arguments& arguments, const std::string& name, const std::vector<std::string>& choices) {
+std::string choice(const Arguments& arguments, const std::string& name,
+                   const std::vector<std::string>& choices) {
   const std::string given = arguments.text(name, choices.front());
   if (std::find(choices.begin(), choices.end(), given) != choices.end()) return given;
-  throw ExitError(Exit::kUsage, "--" + name + ": expected one of: " + join(choices) + "; found \"" + given + "\"");
+  throw ExitError(Exit::kUsage, "--" + name + ": expected one of: " + join(choices) + "; found \"" +
+                                    given + "\"");
 }
 
 }  // namespace
@@ -26,7 +28,8 @@ std::vector<OptionSpec> model_options() {
           plugin_path_option()};
 }
 
-std::unique_ptr<LanguageModel> open_model(const Arguments& arguments, Installation& installation, HostServices& host) {
+std::unique_ptr<LanguageModel> open_model(const Arguments& arguments, Installation& installation,
+                                          HostServices& host) {
   ModelRequest request;
   request.path = *arguments.text("MODEL");
   request.dtype = choice(arguments, "dtype", {"float32", "bfloat16"});

@@ -13,6 +13,7 @@ namespace attune {
 std::vector<OptionSpec> model_options();
 
 /// Opens MODEL as these options say.
-std::unique_ptr<LanguageModel> open_model(const Arguments& arguments, Installation& installation, HostServices& host);
+std::unique_ptr<LanguageModel> open_model(const Arguments& arguments, Installation& installation,
+                                          HostServices& host);
 
 }  // namespace attune

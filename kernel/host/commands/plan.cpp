@@ -40,14 +40,17 @@ void add_rows(TextTable& table, const Json& plan, const std::string& prefix) {
     } else if (key.starts_with("flops")) {
       table.add({prefix + words(key), scaled(value.get<double>(), "FLOP")});
     } else {
-      table.add({prefix + words(key), value.is_number_integer() ? grouped(value.get<int64_t>()) : value.dump()});
+      table.add({prefix + words(key),
+                 value.is_number_integer() ? grouped(value.get<int64_t>()) : value.dump()});
     }
   }
 }
 
-/// A later stage trains what an earlier one writes: until that exists, the model that the pipeline starts from tells its shape.
+/// A later stage trains what an earlier one writes: until that exists, the model that the pipeline
+/// starts from tells its shape.
 void stand_in(Json& run, const std::string& start) {
-  if (!std::filesystem::exists(run["model"]["path"].get<std::string>())) run["model"]["path"] = start;
+  if (!std::filesystem::exists(run["model"]["path"].get<std::string>()))
+    run["model"]["path"] = start;
 }
 
 int plan(const Arguments& arguments, Context& context) {
@@ -60,9 +63,11 @@ int plan(const Arguments& arguments, Context& context) {
   for (Json& run : runs) {
     stand_in(run, runs.front().at("model").at("path"));
     if (run.at("run").at("kind") != "train") continue;
-    plans.push_back({{"name", run["run"]["name"]}, {"plan", checked.installation->engine().plan(run, services)}});
+    plans.push_back({{"name", run["run"]["name"]},
+                     {"plan", checked.installation->engine().plan(run, services)}});
   }
-  if (plans.empty()) throw ExitError(Exit::kUsage, "nothing to plan: the manifest has no run of kind \"train\"");
+  if (plans.empty())
+    throw ExitError(Exit::kUsage, "nothing to plan: the manifest has no run of kind \"train\"");
   if (arguments.flag("json")) {
     context.console.out << plans.dump(2) << "\n";
     return 0;
@@ -78,8 +83,11 @@ int plan(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command plan_command() {
-  CommandSpec spec{"plan", "Predict parameters, memory and arithmetic of a training run; reads no weights", "attune plan configs/quickstart.toml",
-                   {{"FILE", "The manifest (TOML)"}}, manifest_options()};
+  CommandSpec spec{"plan",
+                   "Predict parameters, memory and arithmetic of a training run; reads no weights",
+                   "attune plan configs/quickstart.toml",
+                   {{"FILE", "The manifest (TOML)"}},
+                   manifest_options()};
   spec.options.push_back({"json", "", "Print the prediction as JSON"});
   return {spec, &plan};
 }

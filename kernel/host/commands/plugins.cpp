@@ -17,7 +17,8 @@ int list(const Arguments& arguments, Context& context) {
   out << list_text(registry);
   if (arguments.flag("verbose")) {
     out << "\nSearched, first first:\n";
-    for (const SearchFolder& folder : registry.folders()) out << "  " << folder.path << " (" << folder.origin << ")\n";
+    for (const SearchFolder& folder : registry.folders())
+      out << "  " << folder.path << " (" << folder.origin << ")\n";
   }
   return 0;
 }
@@ -25,21 +26,29 @@ int list(const Arguments& arguments, Context& context) {
 int inspect_one(const Arguments& arguments, Context& context) {
   const auto installation = installation_for(arguments, context);
   const Inspection found = inspect(installation->registry(), *arguments.text("PLUGIN"));
-  context.console.out << (arguments.flag("json") ? inspect_json(found).dump(2) + "\n" : inspect_text(found));
+  context.console.out << (arguments.flag("json") ? inspect_json(found).dump(2) + "\n"
+                                                 : inspect_text(found));
   return found.refusals.empty() ? 0 : static_cast<int>(Exit::kPluginRefused);
 }
 
 }  // namespace
 
 Command plugins_list_command() {
-  return {{"plugins list", "List plugins by what they provide; opens none", "attune plugins list", {},
-           {plugin_path_option(), {"verbose,v", "", "Also say where plugins were sought"}, {"json", "", "Print the list as JSON"}}},
+  return {{"plugins list",
+           "List plugins by what they provide; opens none",
+           "attune plugins list",
+           {},
+           {plugin_path_option(),
+            {"verbose,v", "", "Also say where plugins were sought"},
+            {"json", "", "Print the list as JSON"}}},
           &list};
 }
 
 Command plugins_inspect_command() {
-  return {{"plugins inspect", "Show a plugin's options and whether this host would load it; does not open it",
-           "attune plugins inspect dpo", {{"PLUGIN", "A file, a plugin id, or the name of what it provides"}},
+  return {{"plugins inspect",
+           "Show a plugin's options and whether this host would load it; does not open it",
+           "attune plugins inspect dpo",
+           {{"PLUGIN", "A file, a plugin id, or the name of what it provides"}},
            {plugin_path_option(), {"json", "", "Print all of it as JSON"}}},
           &inspect_one};
 }

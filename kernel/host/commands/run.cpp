@@ -23,26 +23,34 @@ int run(const Arguments& arguments, Context& context) {
       .console = console,
       .command_line = context.surroundings.command_line};
 
-  const auto outcomes = run_manifest({checked.manifest.resolved, checked.manifest.redacted()}, environment);
+  const auto outcomes =
+      run_manifest({checked.manifest.resolved, checked.manifest.redacted()}, environment);
   if (arguments.flag("json")) {
     Json stages = Json::array();
     for (const StageOutcome& stage : outcomes) {
-      stages.push_back({{"name", stage.name}, {"kind", stage.kind}, {"folder", stage.folder}, {"skipped", stage.skipped}, {"results", stage.results}});
+      stages.push_back({{"name", stage.name},
+                        {"kind", stage.kind},
+                        {"folder", stage.folder},
+                        {"skipped", stage.skipped},
+                        {"results", stage.results}});
     }
     console.out << Json{{"stages", stages}}.dump(2) << "\n";
     return 0;
   }
   const bool pipeline = checked.manifest.resolved.at("run").at("kind") == "pipeline";
-  console.out << "\n" << (pipeline ? summary(outcomes) : outcome_text(outcomes.front())) << std::flush;
+  console.out << "\n"
+              << (pipeline ? summary(outcomes) : outcome_text(outcomes.front())) << std::flush;
   return 0;
 }
 
 }  // namespace
 
 Command run_command() {
-  CommandSpec spec{"run", "Run a manifest: train, generate, evaluate or a pipeline of them",
+  CommandSpec spec{"run",
+                   "Run a manifest: train, generate, evaluate or a pipeline of them",
                    "attune run configs/quickstart.toml --set run.output=/tmp/runs",
-                   {{"FILE", "The manifest (TOML)"}}, manifest_options()};
+                   {{"FILE", "The manifest (TOML)"}},
+                   manifest_options()};
   spec.options.push_back({"quiet,q", "", "No progress and no notes; warnings remain"});
   spec.options.push_back({"json", "", "Print the results as JSON"});
   return {spec, &run};

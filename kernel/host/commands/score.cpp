@@ -19,12 +19,14 @@ std::vector<int64_t> ids_of(const InputRow& row, const Tokenizer& tokenizer, boo
     const SampleBuilder sample = read_messages(row);
     const attune_view view = sample.c().views[0];
     const bool prompt = row_flag(row, "add_generation_prompt", false);
-    return tokenizer.encode(tokenizer.render({view.turns, view.n_turns}, prompt).text, add_special).ids;
+    return tokenizer.encode(tokenizer.render({view.turns, view.n_turns}, prompt).text, add_special)
+        .ids;
   }
   std::vector<int64_t> ids = row_ids(row, "ids");
   for (const int64_t id : ids) {
     if (id < 0 || id >= tokenizer.vocabulary()) {
-      throw ExitError(Exit::kData, "ids: " + std::to_string(id) + " is no token; the vocabulary has ids 0 to " +
+      throw ExitError(Exit::kData, "ids: " + std::to_string(id) +
+                                       " is no token; the vocabulary has ids 0 to " +
                                        std::to_string(tokenizer.vocabulary() - 1));
     }
   }
@@ -33,7 +35,8 @@ std::vector<int64_t> ids_of(const InputRow& row, const Tokenizer& tokenizer, boo
 
 Json scored_row(const std::vector<int64_t>& ids, const std::vector<double>& logprobs) {
   Json list = Json::array();
-  for (const double logprob : logprobs) list.push_back(std::isnan(logprob) ? Json(nullptr) : Json(logprob));
+  for (const double logprob : logprobs)
+    list.push_back(std::isnan(logprob) ? Json(nullptr) : Json(logprob));
   return {{"ids", ids}, {"logprobs", list}};
 }
 
@@ -51,11 +54,14 @@ int score(const Arguments& arguments, Context& context) {
   for (size_t begin = 0; begin < rows.size(); begin += kRowsAtOnce) {
     std::vector<std::vector<int64_t>> ids;
     for (size_t i = begin; i < std::min(rows.size(), begin + kRowsAtOnce); ++i) {
-      at_row(rows[i], [&] { ids.push_back(ids_of(rows[i], model->tokenizer(), arguments.flag("add-special"))); });
+      at_row(rows[i], [&] {
+        ids.push_back(ids_of(rows[i], model->tokenizer(), arguments.flag("add-special")));
+      });
     }
     const auto logprobs = model->score(ids);
     for (size_t i = 0; i < ids.size(); ++i) writer.write(scored_row(ids[i], logprobs[i]));
-    services.progress("score", static_cast<int64_t>(begin + ids.size()), static_cast<int64_t>(rows.size()));
+    services.progress("score", static_cast<int64_t>(begin + ids.size()),
+                      static_cast<int64_t>(rows.size()));
   }
   writer.finish();
   return 0;
@@ -64,13 +70,17 @@ int score(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command score_command() {
-  CommandSpec spec{"score", "Log-probability of each token of texts and conversations, one JSON object a line",
-                   "attune score models/smollm2 --text \"The capital of France is Paris.\"",
-                   {{"MODEL", "Folder in the Hugging Face layout, or a checkpoint file"}},
-                   {{"input", "FILE", "Rows {\"text\"}, {\"ids\"} or {\"messages\"}; - is standard input (default)"},
-                    {"output", "FILE", "Rows {\"ids\", \"logprobs\"}, null for the first id; - is standard output (default)"},
-                    {"text", "TEXT", "Score this text instead of --input"},
-                    {"add-special", "", "Add what the tokenizer adds around a text (BOS, EOS)"}}};
+  CommandSpec spec{
+      "score",
+      "Log-probability of each token of texts and conversations, one JSON object a line",
+      "attune score models/smollm2 --text \"The capital of France is Paris.\"",
+      {{"MODEL", "Folder in the Hugging Face layout, or a checkpoint file"}},
+      {{"input", "FILE",
+        "Rows {\"text\"}, {\"ids\"} or {\"messages\"}; - is standard input (default)"},
+       {"output", "FILE",
+        "Rows {\"ids\", \"logprobs\"}, null for the first id; - is standard output (default)"},
+       {"text", "TEXT", "Score this text instead of --input"},
+       {"add-special", "", "Add what the tokenizer adds around a text (BOS, EOS)"}}};
   for (const OptionSpec& option : model_options()) spec.options.push_back(option);
   return {spec, &score};
 }

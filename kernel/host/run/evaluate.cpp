@@ -28,8 +28,8 @@ Questions pose(const Evaluator& evaluator, SampleSource& source, uint64_t seed) 
     const auto take = [&](const attune_request* request) { made.requests.add(*request); };
     evaluator.failure.check(collect<RequestSinkOf>(take,
                                                    [&](const attune_request_sink* sink) {
-                                                     return evaluator.table->request(evaluator.table->self,
-                                                                                     &sample, sink);
+                                                     return evaluator.table->request(
+                                                         evaluator.table->self, &sample, sink);
                                                    }),
                             source.describe(i), Exit::kData);
     made.ends.push_back(made.requests.size());
@@ -37,8 +37,8 @@ Questions pose(const Evaluator& evaluator, SampleSource& source, uint64_t seed) 
   return made;
 }
 
-Json score(const Evaluator& evaluator, const attune_sample& sample, std::span<const OwnedAnswer> owned,
-           const std::string& where) {
+Json score(const Evaluator& evaluator, const attune_sample& sample,
+           std::span<const OwnedAnswer> owned, const std::string& where) {
   std::vector<attune_answer> answers;
   std::vector<const attune_answer*> pointers;
   for (const OwnedAnswer& answer : owned) answers.push_back(answer.c());
@@ -47,16 +47,18 @@ Json score(const Evaluator& evaluator, const attune_sample& sample, std::span<co
   const auto take = [&](const attune_value* value) { metrics = to_json(*value); };
   evaluator.failure.check(collect<ValueSinkOf>(take,
                                                [&](const attune_value_sink* sink) {
-                                                 return evaluator.table->score(evaluator.table->self, &sample,
-                                                                               pointers.data(), pointers.size(),
-                                                                               sink);
+                                                 return evaluator.table->score(
+                                                     evaluator.table->self, &sample,
+                                                     pointers.data(), pointers.size(), sink);
                                                }),
                           where, Exit::kData);
   for (const auto& [name, value] : metrics.items()) {
-    const bool number = value.is_boolean() || (value.is_number() && std::isfinite(value.get<double>()));
+    const bool number =
+        value.is_boolean() || (value.is_number() && std::isfinite(value.get<double>()));
     if (number) continue;
-    throw ExitError(Exit::kRunFailed, evaluator.failure.who() + ": " + where + ": metric \"" + name +
-                                          "\": expected a finite number, found " + value.dump());
+    throw ExitError(Exit::kRunFailed, evaluator.failure.who() + ": " + where + ": metric \"" +
+                                          name + "\": expected a finite number, found " +
+                                          value.dump());
   }
   return metrics;
 }
@@ -96,12 +98,15 @@ ModelRequest model_request(const Json& run) {
   return request;
 }
 
-Json evaluate_one(const Json& entry, uint64_t seed, LanguageModel& model, RunServices& host, std::string& rows) {
+Json evaluate_one(const Json& entry, uint64_t seed, LanguageModel& model, RunServices& host,
+                  std::string& rows) {
   const std::string name = entry.at("name");
   const auto source = host.samples(entry.at("data"));
-  const Evaluator evaluator = host.evaluator(entry.at("use"), entry.value("options", Json::object()));
+  const Evaluator evaluator =
+      host.evaluator(entry.at("use"), entry.value("options", Json::object()));
   const Questions questions = pose(evaluator, *source, seed);
-  host.log(ATTUNE_LOG_INFO, "evaluator " + name + ": " + std::to_string(questions.samples.size()) + " samples");
+  host.log(ATTUNE_LOG_INFO,
+           "evaluator " + name + ": " + std::to_string(questions.samples.size()) + " samples");
   const std::vector<OwnedAnswer> answers = ask(model.generator(), questions.requests, host);
 
   std::map<std::string, std::vector<double>> values;
@@ -124,7 +129,8 @@ Json evaluate_one(const Json& entry, uint64_t seed, LanguageModel& model, RunSer
   Json result = {{"rows", questions.samples.size()}, {"metrics", Json::object()}};
   for (const std::string& metric : order) {
     const Estimate of = estimate(values[metric]);
-    result["metrics"][metric] = {{"value", of.mean}, {"low", of.low}, {"high", of.high}, {"n", of.n}, {"share", of.share}};
+    result["metrics"][metric] = {
+        {"value", of.mean}, {"low", of.low}, {"high", of.high}, {"n", of.n}, {"share", of.share}};
   }
   return result;
 }
@@ -135,7 +141,8 @@ Json evaluate(const Json& run, const std::string& folder, Engine& engine, RunSer
   std::string rows;
   const auto seed = run.at("run").value("seed", uint64_t{0});
   for (const Json& entry : run.at("evaluate")) {
-    results["evaluate"][entry.at("name").get<std::string>()] = evaluate_one(entry, seed, *model, host, rows);
+    results["evaluate"][entry.at("name").get<std::string>()] =
+        evaluate_one(entry, seed, *model, host, rows);
   }
   write_atomically(folder + "/samples.jsonl", rows);
   write_atomically(folder + "/results.json", results.dump(2) + "\n");

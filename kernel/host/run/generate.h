@@ -25,12 +25,12 @@ struct Sampling {
 attune_request generation_request(std::span<const attune_turn> turns, const Sampling& sampling,
                                   std::span<const attune_str> stops);
 
-/// The turns of a sample that come before the answer: the shared prompt where there is one, else all before the last
-/// assistant turn.
+/// The turns of a sample that come before the answer: the shared prompt where there is one, else
+/// all before the last assistant turn.
 std::span<const attune_turn> prompt_of(const attune_sample& sample);
 
-/// Answers the prompts of `[generate] data`. Writes answers.jsonl ({"id", "prompt", "text", "ids", "logprobs", "stop"})
-/// into `folder`; returns {"rows", "tokens"}.
+/// Answers the prompts of `[generate] data`. Writes answers.jsonl ({"id", "prompt", "text", "ids",
+/// "logprobs", "stop"}) into `folder`; returns {"rows", "tokens"}.
 Json generate(const Json& run, const std::string& folder, Engine& engine, RunServices& host);
 
 }  // namespace attune

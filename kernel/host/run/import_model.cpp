@@ -68,14 +68,17 @@ int64_t elements(const attune_tensor& tensor) {
   return count;
 }
 
-int32_t written_dtype(const attune_tensor& tensor, int32_t target) { return is_float(tensor.dtype) ? target : tensor.dtype; }
+int32_t written_dtype(const attune_tensor& tensor, int32_t target) {
+  return is_float(tensor.dtype) ? target : tensor.dtype;
+}
 
 int64_t written_bytes(const attune_tensor& tensor, int32_t target) {
   return elements(tensor) * static_cast<int64_t>(dtype_size(written_dtype(tensor, target)));
 }
 
 /// Tensors in files of at most `most` bytes each, in their order.
-std::vector<std::vector<attune_tensor>> shards_of(std::span<const attune_tensor> tensors, int32_t target, int64_t most) {
+std::vector<std::vector<attune_tensor>> shards_of(std::span<const attune_tensor> tensors,
+                                                  int32_t target, int64_t most) {
   std::vector<std::vector<attune_tensor>> shards(1);
   int64_t held = 0;
   for (const attune_tensor& tensor : tensors) {
@@ -115,20 +118,26 @@ std::string convert_floats(const attune_tensor& tensor, int32_t target) {
     case ATTUNE_F32:
       if (target == ATTUNE_F32) break;
       return converted<float>(tensor, target, [](float v) { return v; });
-    case ATTUNE_F64: return converted<double>(tensor, target, [](double v) { return float(v); });
-    case ATTUNE_F16: return converted<uint16_t>(tensor, target, &from_half);
-    case ATTUNE_BF16: return converted<uint16_t>(tensor, target, &from_bfloat);
-    default: break;
+    case ATTUNE_F64:
+      return converted<double>(tensor, target, [](double v) { return float(v); });
+    case ATTUNE_F16:
+      return converted<uint16_t>(tensor, target, &from_half);
+    case ATTUNE_BF16:
+      return converted<uint16_t>(tensor, target, &from_bfloat);
+    default:
+      break;
   }
   return {static_cast<const char*>(tensor.data.data), tensor.data.size};
 }
 
-Imported import_model(const std::string& from, const std::string& to, const std::string& dtype, HostServices& host,
-                      int64_t shard_bytes) {
+Imported import_model(const std::string& from, const std::string& to, const std::string& dtype,
+                      HostServices& host, int64_t shard_bytes) {
   const int32_t target = dtype == "bfloat16" ? ATTUNE_BF16 : ATTUNE_F32;
   const auto source = host.checkpoint(from);
   if (source->document("config.json").empty()) {
-    throw ExitError(Exit::kData, from + ": has no config.json and its format implies none; expected a whole model");
+    throw ExitError(
+        Exit::kData,
+        from + ": has no config.json and its format implies none; expected a whole model");
   }
   StagedFolder staged(to);
   Imported made;
@@ -139,7 +148,9 @@ Imported import_model(const std::string& from, const std::string& to, const std:
     std::vector<std::string> data;
     std::vector<attune_tensor> tensors = shards[s];
     for (attune_tensor& tensor : tensors) {
-      source->read(view(tensor.name), [&](const attune_tensor& read) { data.push_back(convert_floats(read, target)); });
+      source->read(view(tensor.name), [&](const attune_tensor& read) {
+        data.push_back(convert_floats(read, target));
+      });
       index["weight_map"][string(tensor.name)] = shard_name(s, shards.size());
       made.parameters += elements(tensor);
       tensor.dtype = written_dtype(tensor, target);
@@ -149,7 +160,8 @@ Imported import_model(const std::string& from, const std::string& to, const std:
       tensors[i].data = {data[i].data(), data[i].size()};
       made.bytes += static_cast<int64_t>(data[i].size());
     }
-    host.write_tensors((staged.path() / shard_name(s, shards.size())).string(), tensors, {{"format", "pt"}});
+    host.write_tensors((staged.path() / shard_name(s, shards.size())).string(), tensors,
+                       {{"format", "pt"}});
     ++made.files;
   }
   if (shards.size() > 1) {

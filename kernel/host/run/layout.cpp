@@ -75,7 +75,8 @@ std::string side_by_side(std::string_view left, std::string_view right, size_t m
   const auto a = wrap_text(left, kColumn, max_lines), b = wrap_text(right, kColumn, max_lines);
   std::string text;
   for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
-    std::string line = kIndent + padded(i < a.size() ? a[i] : "", kColumn, false) + " | " + (i < b.size() ? b[i] : "");
+    std::string line = kIndent + padded(i < a.size() ? a[i] : "", kColumn, false) + " | " +
+                       (i < b.size() ? b[i] : "");
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }

@@ -11,14 +11,15 @@ namespace attune {
 /// Code points of UTF-8 text.
 size_t text_width(std::string_view text);
 
-/// Lines of at most `width` code points, broken at spaces where there are any; newlines break too. At most `max_lines`,
-/// the last of them ending in "..." where more followed.
+/// Lines of at most `width` code points, broken at spaces where there are any; newlines break too.
+/// At most `max_lines`, the last of them ending in "..." where more followed.
 std::vector<std::string> wrap_text(std::string_view text, size_t width, size_t max_lines);
 
 /// Two texts in columns of equal width, 100 columns in all with the indent.
 std::string side_by_side(std::string_view left, std::string_view right, size_t max_lines);
 
-/// Rows of cells, columns as wide as their widest cell. The first column is left-aligned, the others right-aligned.
+/// Rows of cells, columns as wide as their widest cell. The first column is left-aligned, the
+/// others right-aligned.
 class TextTable {
  public:
   explicit TextTable(std::vector<std::string> header);

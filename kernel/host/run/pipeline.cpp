@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 /// The tables that each kind of run reads.
 const std::map<std::string, std::vector<std::string>>& tables_of_kind() {
   static const std::map<std::string, std::vector<std::string>> kTables = {
-      {"train", {"model", "reference", "data", "algorithm", "optimizer", "schedule", "train", "tracker"}},
+      {"train",
+       {"model", "reference", "data", "algorithm", "optimizer", "schedule", "train", "tracker"}},
       {"generate", {"model", "generate"}},
       {"evaluate", {"model", "evaluate"}}};
   return kTables;
@@ -27,7 +28,8 @@ std::string output_file(const std::string& output) {
 }
 
 /// "@sft.final" -> "<folder>/sft/final", where `sft` is a stage before this one.
-std::string resolved_reference(const std::string& text, const std::string& folder, const std::vector<std::string>& earlier) {
+std::string resolved_reference(const std::string& text, const std::string& folder,
+                               const std::vector<std::string>& earlier) {
   const size_t dot = text.find('.');
   for (const std::string& stage : earlier) {
     if (dot != text.npos && text.substr(1, dot - 1) == stage) {
@@ -36,20 +38,24 @@ std::string resolved_reference(const std::string& text, const std::string& folde
   }
   std::string names;
   for (const std::string& stage : earlier) names += (names.empty() ? "" : ", ") + stage;
-  throw ExitError(Exit::kManifest, "\"" + text + "\": names no output of an earlier stage; expected @stage.final, "
-                                   "@stage.answers or @stage.results, where stage is one of: " +
-                                       (names.empty() ? "(this is the first stage)" : names));
+  throw ExitError(Exit::kManifest,
+                  "\"" + text +
+                      "\": names no output of an earlier stage; expected @stage.final, "
+                      "@stage.answers or @stage.results, where stage is one of: " +
+                      (names.empty() ? "(this is the first stage)" : names));
 }
 
-void resolve_references(Json& value, const std::string& folder, const std::vector<std::string>& earlier) {
+void resolve_references(Json& value, const std::string& folder,
+                        const std::vector<std::string>& earlier) {
   if (value.is_structured()) {
     for (Json& item : value) resolve_references(item, folder, earlier);
     return;
   }
   if (!value.is_string()) return;
   const auto& text = value.get_ref<const std::string&>();
-  const bool reference = text.starts_with("@") && (text.ends_with(".final") || text.ends_with(".answers") ||
-                                                   text.ends_with(".results"));
+  const bool reference =
+      text.starts_with("@") &&
+      (text.ends_with(".final") || text.ends_with(".answers") || text.ends_with(".results"));
   if (reference) value = resolved_reference(text, folder, earlier);
 }
 

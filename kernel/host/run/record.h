@@ -9,11 +9,11 @@ namespace attune {
 
 /// What record.toml says of a run, beside the machine it ran on.
 struct RecordFacts {
-  Json manifest;             ///< resolved, without secrets
+  Json manifest;  ///< resolved, without secrets
   std::string command_line;
-  Json software;             ///< versions and digests of host, engine, plugins
-  Json notes;                ///< digests of inputs, dropped rows
-  std::string start, end;    ///< "2026-02-03T04:05:06Z"
+  Json software;           ///< versions and digests of host, engine, plugins
+  Json notes;              ///< digests of inputs, dropped rows
+  std::string start, end;  ///< "2026-02-03T04:05:06Z"
   Json results;
 };
 

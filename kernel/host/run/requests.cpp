@@ -28,10 +28,14 @@ attune_answer OwnedAnswer::c() const {
 
 std::string stop_name(int32_t stop) {
   switch (stop) {
-    case ATTUNE_STOP_END: return "end";
-    case ATTUNE_STOP_STRING: return "stop_string";
-    case ATTUNE_STOP_LENGTH: return "length";
-    default: return "unknown";
+    case ATTUNE_STOP_END:
+      return "end";
+    case ATTUNE_STOP_STRING:
+      return "stop_string";
+    case ATTUNE_STOP_LENGTH:
+      return "length";
+    default:
+      return "unknown";
   }
 }
 
@@ -55,13 +59,15 @@ std::vector<const attune_request*> RequestList::pointers() const {
   return made;
 }
 
-std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests, RunServices& host) {
+std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests,
+                             RunServices& host) {
   const PluginFailure failure("generator", [&] { return host.last_failure(); });
   std::vector<std::optional<OwnedAnswer>> found(requests.size());
   const auto take = [&](const attune_answer* answer) {
     if (answer->id >= found.size() || found[answer->id]) {
-      throw ExitError(Exit::kRunFailed, "generator: gave an answer to request " + std::to_string(answer->id) +
-                                            (answer->id < found.size() ? " twice" : ", which was not asked"));
+      throw ExitError(Exit::kRunFailed,
+                      "generator: gave an answer to request " + std::to_string(answer->id) +
+                          (answer->id < found.size() ? " twice" : ", which was not asked"));
     }
     found[answer->id].emplace(*answer);
     host.check_cancelled();
@@ -76,7 +82,8 @@ std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& req
   std::vector<OwnedAnswer> answers;
   for (size_t i = 0; i < found.size(); ++i) {
     if (!found[i]) {
-      throw ExitError(Exit::kRunFailed, "generator: gave no answer to request " + std::to_string(i) + " of " +
+      throw ExitError(Exit::kRunFailed, "generator: gave no answer to request " +
+                                            std::to_string(i) + " of " +
                                             std::to_string(found.size()));
     }
     answers.push_back(std::move(*found[i]));

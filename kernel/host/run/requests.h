@@ -48,8 +48,10 @@ class RequestList {
   std::deque<attune_request> requests_;
 };
 
-/// Puts all requests to the generator at once, so that it may batch them as it likes. Answers come back in the order of
-/// the requests; one that is missing, double or unknown is an error. The generator tells its own progress.
-std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests, RunServices& host);
+/// Puts all requests to the generator at once, so that it may batch them as it likes. Answers come
+/// back in the order of the requests; one that is missing, double or unknown is an error. The
+/// generator tells its own progress.
+std::vector<OwnedAnswer> ask(attune_generator& generator, const RequestList& requests,
+                             RunServices& host);
 
 }  // namespace attune

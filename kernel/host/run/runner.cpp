@@ -29,9 +29,11 @@ class FolderLock {
       : fd_(::open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
     if (fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
     if (fd_ >= 0) ::close(fd_);
-    throw ExitError(Exit::kRunFailed,
-                    folder + ": another process runs here, or the folder cannot be written. Wait for it, "
-                             "or give this run another run.name");
+    throw ExitError(
+        Exit::kRunFailed,
+        folder +
+            ": another process runs here, or the folder cannot be written. Wait for it, "
+            "or give this run another run.name");
   }
   ~FolderLock() { ::close(fd_); }
   FolderLock(const FolderLock&) = delete;
@@ -60,16 +62,21 @@ void clear_folder(const std::string& folder) {
 }
 
 bool outputs_exist(const std::string& kind, const std::string& folder) {
-  const std::string output = kind == "train" ? "final" : kind == "generate" ? "answers.jsonl" : "results.json";
+  const std::string output = kind == "train"      ? "final"
+                             : kind == "generate" ? "answers.jsonl"
+                                                  : "results.json";
   return fs::exists(fs::path(folder) / output);
 }
 
-Json execute(const std::string& kind, const Json& run, const std::string& folder, Engine& engine, RunServices& host) {
+Json execute(const std::string& kind, const Json& run, const std::string& folder, Engine& engine,
+             RunServices& host) {
   engine.threads(run.at("run").value("threads", 0));
   if (kind == "train") return engine.train(run, folder, host);
   if (kind == "evaluate") return evaluate(run, folder, engine, host);
   if (kind == "generate") return generate(run, folder, engine, host);
-  throw ExitError(Exit::kManifest, "run.kind: expected train, generate, evaluate or pipeline, found \"" + kind + "\"");
+  throw ExitError(
+      Exit::kManifest,
+      "run.kind: expected train, generate, evaluate or pipeline, found \"" + kind + "\"");
 }
 
 void note(const RunEnvironment& environment, const std::string& line) {
@@ -80,14 +87,16 @@ void note(const RunEnvironment& environment, const std::string& line) {
 
 std::string run_folder(const Json& run) {
   const Json& table = run.at("run");
-  return (fs::path(table.at("output").get<std::string>()) / table.at("name").get<std::string>()).string();
+  return (fs::path(table.at("output").get<std::string>()) / table.at("name").get<std::string>())
+      .string();
 }
 
 StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, OtherRun other,
                      const RunEnvironment& environment) {
   using Found = RunState::Found;
   const Json& run = resolved.run;
-  StageOutcome outcome{run.at("run").at("name"), run.at("run").at("kind"), folder, false, Json::object()};
+  StageOutcome outcome{run.at("run").at("name"), run.at("run").at("kind"), folder, false,
+                       Json::object()};
   fs::create_directories(folder);
   const FolderLock lock(folder);
   const Json software = environment.software(run);
@@ -104,8 +113,9 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
   if (found == Found::kOther) {
     const std::string what = state.difference_to(stamp);
     if (other == OtherRun::kRefuse) {
-      throw ExitError(Exit::kManifest, folder + ": holds another run (what differs: " + what +
-                                           "). Give this one another run.name, or remove the folder to begin anew");
+      throw ExitError(Exit::kManifest,
+                      folder + ": holds another run (what differs: " + what +
+                          "). Give this one another run.name, or remove the folder to begin anew");
     }
     note(environment, outcome.name + ": begins anew, changed: " + what);
     clear_folder(folder);
@@ -119,19 +129,24 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
   const auto begun = std::chrono::steady_clock::now();
   PeakMemory::reset();
   outcome.results = execute(outcome.kind, run, folder, environment.engine(), *services);
-  if (!outcome.results.contains("peak_memory_bytes")) outcome.results["peak_memory_bytes"] = PeakMemory::bytes();
-  outcome.results["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  if (!outcome.results.contains("peak_memory_bytes"))
+    outcome.results["peak_memory_bytes"] = PeakMemory::bytes();
+  outcome.results["seconds"] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   Json notes = services->notes();
   notes["inputs"] = stamp.parts["inputs"];
-  write_record(folder, {resolved.redacted, environment.command_line, software, notes, start, utc_now(), outcome.results});
+  write_record(folder, {resolved.redacted, environment.command_line, software, notes, start,
+                        utc_now(), outcome.results});
   state.finish(stamp, outcome.results);
   return outcome;
 }
 
-std::vector<StageOutcome> run_manifest(const ResolvedRun& resolved, const RunEnvironment& environment) {
+std::vector<StageOutcome> run_manifest(const ResolvedRun& resolved,
+                                       const RunEnvironment& environment) {
   const Json& table = resolved.run.at("run");
   const std::string folder = run_folder(resolved.run);
-  if (table.at("kind") != "pipeline") return {run_one(resolved, folder, OtherRun::kRefuse, environment)};
+  if (table.at("kind") != "pipeline")
+    return {run_one(resolved, folder, OtherRun::kRefuse, environment)};
 
   const std::string start = utc_now();
   const std::vector<Json> runs = stage_runs(resolved.run), redacted = stage_runs(resolved.redacted);
@@ -139,13 +154,15 @@ std::vector<StageOutcome> run_manifest(const ResolvedRun& resolved, const RunEnv
   Json results = Json::object();
   for (size_t i = 0; i < runs.size(); ++i) {
     const std::string name = runs[i].at("run").at("name");
-    note(environment, "stage " + std::to_string(i + 1) + "/" + std::to_string(runs.size()) + ": " + name + " (" +
-                          runs[i].at("run").at("kind").get<std::string>() + ")");
-    outcomes.push_back(run_one({runs[i], redacted[i]}, folder + "/" + name, OtherRun::kReplace, environment));
+    note(environment, "stage " + std::to_string(i + 1) + "/" + std::to_string(runs.size()) + ": " +
+                          name + " (" + runs[i].at("run").at("kind").get<std::string>() + ")");
+    outcomes.push_back(
+        run_one({runs[i], redacted[i]}, folder + "/" + name, OtherRun::kReplace, environment));
     results[name] = outcomes.back().results;
   }
-  write_record(folder, {resolved.redacted, environment.command_line, environment.software(resolved.run), Json::object(),
-                        start, utc_now(), results});
+  write_record(folder,
+               {resolved.redacted, environment.command_line, environment.software(resolved.run),
+                Json::object(), start, utc_now(), results});
   return outcomes;
 }
 

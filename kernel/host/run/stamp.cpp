@@ -18,7 +18,9 @@ void gather_inputs(const Json& value, Json& inputs) {
   if (!value.is_string()) return;
   const auto& text = value.get_ref<const std::string&>();
   std::error_code problem;
-  if (!text.starts_with("/") || text.size() > 4000 || inputs.contains(text) || !fs::exists(text, problem)) return;
+  if (!text.starts_with("/") || text.size() > 4000 || inputs.contains(text) ||
+      !fs::exists(text, problem))
+    return;
   inputs[text] = sha256_tree(text);
 }
 
@@ -73,7 +75,8 @@ RunState::Found RunState::compare(const Stamp& stamp) const {
 
 std::string RunState::difference_to(const Stamp& stamp) const {
   const Json begun = read(begun_);
-  return difference(begun.is_null() ? Json::object() : begun.value("parts", Json::object()), stamp.parts);
+  return difference(begun.is_null() ? Json::object() : begun.value("parts", Json::object()),
+                    stamp.parts);
 }
 
 void RunState::begin(const Stamp& stamp) const {

@@ -8,23 +8,27 @@
 
 namespace attune {
 
-/// What a run's result depends on, so that a finished run need not be repeated and a killed one is resumed only by the
-/// same run: the resolved manifest, every input file that it names, the host, the engine and the plugins.
+/// What a run's result depends on, so that a finished run need not be repeated and a killed one is
+/// resumed only by the same run: the resolved manifest, every input file that it names, the host,
+/// the engine and the plugins.
 struct Stamp {
   std::string digest;
   Json parts;  ///< {"manifest", "software", "inputs": {path: digest}}
 };
 
-/// `run` with references between stages resolved. `software` describes versions and digests of host, engine and plugins.
+/// `run` with references between stages resolved. `software` describes versions and digests of
+/// host, engine and plugins.
 Stamp stamp_of(const Json& run, const Json& software);
 
 /// What differs between two stamps' parts: "the manifest", "the software", "data/pairs.jsonl".
 std::string difference(const Json& before, const Json& now);
 
-/// Whose results a folder holds: begun.json has the stamp of the run that began there, done.json that of the run that ended.
+/// Whose results a folder holds: begun.json has the stamp of the run that began there, done.json
+/// that of the run that ended.
 class RunState {
  public:
-  explicit RunState(const std::filesystem::path& folder) : begun_(folder / "begun.json"), done_(folder / "done.json") {}
+  explicit RunState(const std::filesystem::path& folder)
+      : begun_(folder / "begun.json"), done_(folder / "done.json") {}
 
   enum class Found { kNothing, kSameUnfinished, kSameFinished, kOther };
   Found compare(const Stamp& stamp) const;

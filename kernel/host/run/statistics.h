@@ -13,8 +13,8 @@ struct Estimate {
   bool share = false;  ///< every value is 0 or 1
 };
 
-/// Wilson's interval where every value is 0 or 1 (it is honest at 0 %, at 100 % and for small n), else the normal one.
-/// REQUIRES: values is not empty.
+/// Wilson's interval where every value is 0 or 1 (it is honest at 0 %, at 100 % and for small n),
+/// else the normal one. REQUIRES: values is not empty.
 Estimate estimate(std::span<const double> values);
 
 }  // namespace attune

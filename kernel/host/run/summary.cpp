@@ -32,14 +32,16 @@ bool is_share(const Json& metric) { return metric.value("share", false); }
 std::string estimate_text(const Json& metric) {
   const double value = metric.at("value"), low = metric.at("low"), high = metric.at("high");
   if (is_share(metric)) {
-    return formatted("%.1f %%", value * 100) + formatted(" (%.0f-", low * 100) + formatted("%.0f)", high * 100);
+    return formatted("%.1f %%", value * 100) + formatted(" (%.0f-", low * 100) +
+           formatted("%.0f)", high * 100);
   }
   return formatted("%.4g", value) + formatted(" ±%.2g", (high - low) / 2);
 }
 
 std::string change_text(const Json& before, const Json& after) {
   const double change = after.at("value").get<double>() - before.at("value").get<double>();
-  return is_share(before) && is_share(after) ? formatted("%+.1f points", change * 100) : formatted("%+.4g", change);
+  return is_share(before) && is_share(after) ? formatted("%+.1f points", change * 100)
+                                             : formatted("%+.4g", change);
 }
 
 /// 0 where there is no such number: a run that was resumed after its last step has no speed.
@@ -48,10 +50,13 @@ double number_of(const Json& results, const char* key) {
 }
 
 std::string number_text(const Json& results, const char* key, const char* format) {
-  return results.contains(key) && results[key].is_number() ? formatted(format, results[key].get<double>()) : "";
+  return results.contains(key) && results[key].is_number()
+             ? formatted(format, results[key].get<double>())
+             : "";
 }
 
-std::vector<const StageOutcome*> of_kind(const std::vector<StageOutcome>& stages, const std::string& kind) {
+std::vector<const StageOutcome*> of_kind(const std::vector<StageOutcome>& stages,
+                                         const std::string& kind) {
   std::vector<const StageOutcome*> found;
   for (const StageOutcome& stage : stages) {
     if (stage.kind == kind) found.push_back(&stage);
@@ -60,7 +65,8 @@ std::vector<const StageOutcome*> of_kind(const std::vector<StageOutcome>& stages
 }
 
 /// The metric's estimate in a stage's results; null where the stage does not have it.
-const Json* metric_of(const StageOutcome& stage, const std::string& evaluator, const std::string& metric) {
+const Json* metric_of(const StageOutcome& stage, const std::string& evaluator,
+                      const std::string& metric) {
   static const Json kNone = Json::object();
   const Json& evaluators = stage.results.contains("evaluate") ? stage.results["evaluate"] : kNone;
   if (!evaluators.contains(evaluator)) return nullptr;
@@ -103,9 +109,11 @@ std::string training(const std::vector<const StageOutcome*>& stages) {
   TextTable table({"training", "steps", "loss", "tokens/s", "peak memory", "time"});
   for (const StageOutcome* stage : stages) {
     const Json& results = stage->results;
-    const double speed = number_of(results, "tokens_per_s"), memory = number_of(results, "peak_memory_bytes");
-    table.add({stage->name + (stage->skipped ? " (unchanged)" : ""), number_text(results, "steps", "%.0f"),
-               number_text(results, "loss", "%.4f"), speed > 0 ? grouped(std::llround(speed)) : "",
+    const double speed = number_of(results, "tokens_per_s"),
+                 memory = number_of(results, "peak_memory_bytes");
+    table.add({stage->name + (stage->skipped ? " (unchanged)" : ""),
+               number_text(results, "steps", "%.0f"), number_text(results, "loss", "%.4f"),
+               speed > 0 ? grouped(std::llround(speed)) : "",
                memory > 0 ? bytes_text(std::llround(memory)) : "",
                clock_text(number_of(results, "seconds"))});
   }
@@ -154,12 +162,17 @@ std::string answers(const std::vector<const StageOutcome*>& stages) {
     if (found == after.end() || shown++ == kAnswers) continue;
     if (shown > kAnswers) break;
     text += shown > 1 ? "\n" : "";
-    for (const std::string& line : wrap_text("Prompt: " + squeezed(row.value("prompt", "")), kWidth, 4)) text += "  " + line + "\n";
+    for (const std::string& line :
+         wrap_text("Prompt: " + squeezed(row.value("prompt", "")), kWidth, 4))
+      text += "  " + line + "\n";
     if (pair) {
       text += side_by_side(stages.front()->name + ":", stages.back()->name + ":", 1);
-      text += side_by_side(squeezed(row.value("text", "")), squeezed(found->second.value("text", "")), kAnswerLines);
+      text += side_by_side(squeezed(row.value("text", "")),
+                           squeezed(found->second.value("text", "")), kAnswerLines);
     } else {
-      for (const std::string& line : wrap_text(squeezed(row.value("text", "")), kWidth, kAnswerLines)) text += "  " + line + "\n";
+      for (const std::string& line :
+           wrap_text(squeezed(row.value("text", "")), kWidth, kAnswerLines))
+        text += "  " + line + "\n";
     }
   }
   return text;
@@ -174,8 +187,9 @@ std::string final_folder(const std::vector<const StageOutcome*>& stages) {
 
 std::string summary(const std::vector<StageOutcome>& stages) {
   std::string text;
-  for (const std::string& part : {evaluations(of_kind(stages, "evaluate")), training(of_kind(stages, "train")),
-                                  answers(of_kind(stages, "generate")), final_folder(of_kind(stages, "train"))}) {
+  for (const std::string& part :
+       {evaluations(of_kind(stages, "evaluate")), training(of_kind(stages, "train")),
+        answers(of_kind(stages, "generate")), final_folder(of_kind(stages, "train"))}) {
     if (!part.empty()) text += (text.empty() ? "" : "\n") + part;
   }
   return text;

@@ -17,8 +17,8 @@ struct StageOutcome {
   Json results;
 };
 
-/// The end of a pipeline, in 100 columns: evaluations before and after, training, three answers side by side, and where the
-/// last model lies.
+/// The end of a pipeline, in 100 columns: evaluations before and after, training, three answers
+/// side by side, and where the last model lies.
 std::string summary(const std::vector<StageOutcome>& stages);
 
 /// The same of one run.

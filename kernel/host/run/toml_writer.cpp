@@ -15,11 +15,21 @@ std::string quoted(const std::string& text) {
   std::string made = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': made += "\\\""; break;
-      case '\\': made += "\\\\"; break;
-      case '\n': made += "\\n"; break;
-      case '\t': made += "\\t"; break;
-      case '\r': made += "\\r"; break;
+      case '"':
+        made += "\\\"";
+        break;
+      case '\\':
+        made += "\\\\";
+        break;
+      case '\n':
+        made += "\\n";
+        break;
+      case '\t':
+        made += "\\t";
+        break;
+      case '\r':
+        made += "\\r";
+        break;
       default: {
         const auto byte = static_cast<unsigned char>(c);
         char escape[8];
@@ -58,7 +68,8 @@ std::string value_text(const Json& value) {
   }
   if (value.is_object()) {
     for (const auto& [key, item] : value.items()) {
-      if (!item.is_null()) made += (made.empty() ? "" : ", ") + key_text(key) + " = " + value_text(item);
+      if (!item.is_null())
+        made += (made.empty() ? "" : ", ") + key_text(key) + " = " + value_text(item);
     }
     return made.empty() ? "{}" : "{ " + made + " }";
   }

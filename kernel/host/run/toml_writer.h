@@ -7,7 +7,8 @@
 
 namespace attune {
 
-/// `table` as TOML, keys in their order: plain values first, then tables, then arrays of tables. Null members are left out.
+/// `table` as TOML, keys in their order: plain values first, then tables, then arrays of tables.
+/// Null members are left out.
 std::string to_toml(const Json& table);
 
 }  // namespace attune

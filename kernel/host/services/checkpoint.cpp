@@ -34,7 +34,8 @@ std::string listed(const std::vector<std::string>& names) {
 struct Layout {
   std::vector<fs::path> files;
   std::map<std::string, std::string, std::less<>> file_of;  ///< empty: ask the files
-  std::string missing;  ///< why there are no files: a folder may hold a configuration alone, until a tensor is asked for
+  std::string missing;  ///< why there are no files: a folder may hold a configuration alone, until
+                        ///< a tensor is asked for
 };
 
 Layout read_index(const fs::path& index) {
@@ -60,9 +61,11 @@ Layout read_index(const fs::path& index) {
 
 Layout find_layout(const fs::path& path, const std::vector<std::string>& suffixes) {
   if (!fs::exists(path)) {
-    throw ExitError(Exit::kData, path.string() +
-                                     ": there is no such checkpoint; expected a folder with config.json "
-                                     "and tensors, or one file (" + listed(suffixes) + ")");
+    throw ExitError(Exit::kData,
+                    path.string() +
+                        ": there is no such checkpoint; expected a folder with config.json "
+                        "and tensors, or one file (" +
+                        listed(suffixes) + ")");
   }
   if (path.string().ends_with(kIndexSuffix)) return read_index(path);
   if (!fs::is_directory(path)) return {{path}, {}};
@@ -76,7 +79,8 @@ Layout find_layout(const fs::path& path, const std::vector<std::string>& suffixe
     if (ends_with_any(entry.path(), suffixes)) found.push_back(entry.path());
   }
   if (found.size() == 1) return {found, {}};
-  const std::string missing = path.string() + ": expected model.safetensors, its index, or exactly one file of " +
+  const std::string missing = path.string() +
+                              ": expected model.safetensors, its index, or exactly one file of " +
                               listed(suffixes) + "; found " + std::to_string(found.size());
   if (found.empty() && fs::exists(path / "config.json")) return {{}, {}, missing};
   throw ExitError(Exit::kData, missing);
@@ -96,14 +100,16 @@ class FolderCheckpoint final : public Checkpoint {
     describe();
     const auto found = home_.find(name);
     if (found == home_.end()) {
-      throw ExitError(Exit::kData, path_.string() + ": has no tensor \"" + std::string(name) + "\"");
+      throw ExitError(Exit::kData,
+                      path_.string() + ": has no tensor \"" + std::string(name) + "\"");
     }
     const WeightsFile& file = *open_.at(found->second);
     bool came = false;
     const auto take = [&](const attune_tensor* tensor) { came = true, use(*tensor); };
     file.failure.check(collect<TensorSinkOf>(take,
                                              [&](const attune_tensor_sink* sink) {
-                                               return file.table->read(file.table->self, str(name), sink);
+                                               return file.table->read(file.table->self, str(name),
+                                                                       sink);
                                              }),
                        found->second + ": tensor \"" + std::string(name) + "\"", Exit::kData);
     if (!came) {
@@ -147,7 +153,8 @@ class FolderCheckpoint final : public Checkpoint {
     auto& slot = open_[file.string()];
     if (!slot) {
       if (!fs::exists(file)) {
-        throw ExitError(Exit::kData, file.string() + ": is named by the index of " + path_.string() +
+        throw ExitError(Exit::kData, file.string() + ": is named by the index of " +
+                                         path_.string() +
                                          " but is missing; fetch the checkpoint again");
       }
       slot = std::make_unique<WeightsFile>(formats_.open(file.string()));
@@ -164,14 +171,16 @@ class FolderCheckpoint final : public Checkpoint {
       const auto take = [&](const attune_tensor* tensor) { keep(*tensor, file); };
       opened.failure.check(collect<TensorSinkOf>(take,
                                                  [&](const attune_tensor_sink* sink) {
-                                                   return opened.table->list(opened.table->self, sink);
+                                                   return opened.table->list(opened.table->self,
+                                                                             sink);
                                                  }),
                            file.string() + ": listing tensors", Exit::kData);
     }
     for (const auto& [tensor, file] : layout_.file_of) {
       if (!home_.contains(tensor)) {
-        throw ExitError(Exit::kData, (path_ / file).string() + ": has no tensor \"" + tensor +
-                                         "\" although the index says so; fetch the checkpoint again");
+        throw ExitError(Exit::kData,
+                        (path_ / file).string() + ": has no tensor \"" + tensor +
+                            "\" although the index says so; fetch the checkpoint again");
       }
     }
     described_ = true;

@@ -19,12 +19,13 @@ struct WeightsFile {
 
 /// The checkpoint file formats that plugins provide.
 struct WeightsFormats {
-  std::vector<std::string> suffixes;                            ///< ".safetensors", ...
-  std::function<WeightsFile(const std::string& path)> open;     ///< the plugin of the path's suffix
+  std::vector<std::string> suffixes;                         ///< ".safetensors", ...
+  std::function<WeightsFile(const std::string& path)> open;  ///< the plugin of the path's suffix
 };
 
-/// `path` is one file, or a folder with model.safetensors.index.json, model.<suffix>, or exactly one file of a known
-/// format. Files are opened when the first tensor is asked for; documents need none of them where the folder has them.
+/// `path` is one file, or a folder with model.safetensors.index.json, model.<suffix>, or exactly
+/// one file of a known format. Files are opened when the first tensor is asked for; documents need
+/// none of them where the folder has them.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, WeightsFormats formats);
 
 /// The documents that a Hugging Face folder may hold beside its tensors.

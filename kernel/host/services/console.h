@@ -16,7 +16,7 @@ struct Console {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool color = false;
-  bool quiet = false;                             ///< no progress and no notes
+  bool quiet = false;                              ///< no progress and no notes
   const std::atomic<bool>* interrupted = nullptr;  ///< set by SIGINT and SIGTERM
 
   bool cancelled() const { return interrupted && interrupted->load(); }

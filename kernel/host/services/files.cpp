@@ -79,7 +79,8 @@ void sync_path(const fs::path& path) {
 }
 
 StagedFolder::StagedFolder(fs::path target)
-    : target_(std::move(target)), staging_(target_.string() + ".staging-" + std::to_string(::getpid())) {
+    : target_(std::move(target)),
+      staging_(target_.string() + ".staging-" + std::to_string(::getpid())) {
   if (fs::exists(target_)) {
     throw ExitError(Exit::kUsage, target_.string() +
                                       " exists already; it is never overwritten. Remove it, or "

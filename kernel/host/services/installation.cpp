@@ -22,9 +22,11 @@ class UsedPlugins {
     if (run.contains("model")) add_model(run["model"]);
     if (run.contains("algorithm")) add("algorithm/1", run["algorithm"]);
     for (const char* split : {"train", "eval"}) {
-      if (run.contains("data") && run["data"].contains(split)) add_each("dataset/1", run["data"][split]);
+      if (run.contains("data") && run["data"].contains(split))
+        add_each("dataset/1", run["data"][split]);
     }
-    if (run.contains("generate") && run["generate"].contains("data")) add("dataset/1", run["generate"]["data"]);
+    if (run.contains("generate") && run["generate"].contains("data"))
+      add("dataset/1", run["generate"]["data"]);
     if (run.contains("tracker")) add_each("tracker/1", run["tracker"]);
     if (run.contains("evaluate") && run["evaluate"].is_array()) {
       add_each("evaluator/1", run["evaluate"]);
@@ -43,14 +45,16 @@ class UsedPlugins {
     Json list = Json::array();
     for (const std::string& id : ids_) {
       const PluginInfo& plugin = *registry_.find(id);
-      list.push_back({{"id", id}, {"version", plugin.version}, {"sha256", sha256_file(plugin.file)}});
+      list.push_back(
+          {{"id", id}, {"version", plugin.version}, {"sha256", sha256_file(plugin.file)}});
     }
     return list;
   }
 
  private:
   void add(const char* kind, const Json& table) {
-    if (table.contains("use") && table["use"] != "") ids_.insert(registry_.resolve(kind, table["use"].get<std::string>()).plugin->id);
+    if (table.contains("use") && table["use"] != "")
+      ids_.insert(registry_.resolve(kind, table["use"].get<std::string>()).plugin->id);
   }
   void add_each(const char* kind, const Json& list) {
     for (const Json& table : list) add(kind, table);
@@ -70,7 +74,8 @@ class UsedPlugins {
 }  // namespace
 
 Installation::Installation(const Surroundings& surroundings, Console& console,
-                           std::vector<std::string> command_line_folders, std::vector<std::string> manifest_folders)
+                           std::vector<std::string> command_line_folders,
+                           std::vector<std::string> manifest_folders)
     : surroundings_(surroundings), console_(console) {
   settings_.command_line = std::move(command_line_folders);
   settings_.manifest = std::move(manifest_folders);
@@ -86,7 +91,8 @@ const Registry& Installation::registry() {
 
 Loader& Installation::loader() {
   if (!loader_) {
-    const auto log = [&console = console_](std::string_view plugin, int level, std::string_view message) {
+    const auto log = [&console = console_](std::string_view plugin, int level,
+                                           std::string_view message) {
       if (level >= ATTUNE_LOG_WARN) console.err << plugin << ": " << message << std::endl;
     };
     loader_ = std::make_unique<Loader>(registry(), engine_file(), log);
@@ -95,7 +101,8 @@ Loader& Installation::loader() {
 }
 
 std::string Installation::engine_file() const {
-  return (fs::path(settings_.executable_folder).parent_path() / "lib" / "libattune-engine.so").string();
+  return (fs::path(settings_.executable_folder).parent_path() / "lib" / "libattune-engine.so")
+      .string();
 }
 
 Engine& Installation::engine() { return *load_engine(engine_file()); }

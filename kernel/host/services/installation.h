@@ -14,16 +14,17 @@ namespace attune {
 
 /// What main found around the process: nothing else reads the environment.
 struct Surroundings {
-  std::string executable;        ///< the attune binary
-  std::string plugin_path;       ///< ATTUNE_PLUGIN_PATH
-  std::string data_home;         ///< XDG_DATA_HOME or ~/.local/share
-  std::string command_line;      ///< as it was typed
+  std::string executable;    ///< the attune binary
+  std::string plugin_path;   ///< ATTUNE_PLUGIN_PATH
+  std::string data_home;     ///< XDG_DATA_HOME or ~/.local/share
+  std::string command_line;  ///< as it was typed
 };
 
 /// The plugins and the engine of this installation, found and opened when they are first needed.
 class Installation {
  public:
-  Installation(const Surroundings& surroundings, Console& console, std::vector<std::string> command_line_folders,
+  Installation(const Surroundings& surroundings, Console& console,
+               std::vector<std::string> command_line_folders,
                std::vector<std::string> manifest_folders = {});
 
   const Registry& registry();
@@ -31,7 +32,8 @@ class Installation {
   Engine& engine();
   std::string engine_file() const;
 
-  /// Versions and digests of the host, the engine and the plugins that `run` may use. `run` may be a pipeline.
+  /// Versions and digests of the host, the engine and the plugins that `run` may use. `run` may be
+  /// a pipeline.
   Json software(const Json& run);
 
  private:

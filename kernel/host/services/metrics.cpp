@@ -42,7 +42,8 @@ void MetricsFile::open() {
   if (fd_ >= 0) return;
   fd_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd_ < 0) {
-    throw ExitError(Exit::kRunFailed, file_.string() + ": cannot be opened: " + std::strerror(errno));
+    throw ExitError(Exit::kRunFailed,
+                    file_.string() + ": cannot be opened: " + std::strerror(errno));
   }
 }
 

@@ -9,7 +9,8 @@
 
 namespace attune {
 
-/// Turns a plugin's code into an exception that says who failed. `last` tells what the plugin's last `host->fail` said.
+/// Turns a plugin's code into an exception that says who failed. `last` tells what the plugin's
+/// last `host->fail` said.
 class PluginFailure {
  public:
   PluginFailure(std::string who, std::function<std::string()> last)
@@ -17,7 +18,8 @@ class PluginFailure {
 
   /// `doing` reads after the plugin's name: `tokenizer "x": encoding: why`.
   void check(int32_t code, std::string_view doing, Exit exit = Exit::kRunFailed) const {
-    if (code != ATTUNE_OK) throw ExitError(exit, who_ + ": " + std::string(doing) + ": " + why(code));
+    if (code != ATTUNE_OK)
+      throw ExitError(exit, who_ + ": " + std::string(doing) + ": " + why(code), code);
   }
   std::string why(int32_t code) const {
     std::string said = last_();
@@ -80,7 +82,8 @@ using RequestSinkOf = SinkOf<attune_request_sink, const attune_request*, Body>;
 template <typename Body>
 using AnswerSinkOf = SinkOf<attune_answer_sink, const attune_answer*, Body>;
 
-/// Calls `call(const Sink*)`, which returns a plugin's code; what the body throws wins over the code it caused.
+/// Calls `call(const Sink*)`, which returns a plugin's code; what the body throws wins over the
+/// code it caused.
 template <template <typename> typename SinkFor, typename Body, typename Call>
 int32_t collect(Body body, Call call) {
   SinkFor<Body> sink(std::move(body));

@@ -25,7 +25,8 @@ std::string clock_text(double seconds) {
   const auto whole = static_cast<long long>(std::llround(std::max(0.0, seconds)));
   char text[48];
   if (whole >= 3600) {
-    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
+                  whole % 60);
   } else {
     std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
   }
@@ -60,7 +61,8 @@ void Progress::update(std::string_view phase, int64_t done, int64_t total) {
   done_ = done;
   const bool last = done >= total;
   if (ended_) return;
-  const auto pause = console_.err_is_terminal ? Clock::duration(kRedraw) : Clock::duration(kPlainLine);
+  const auto pause =
+      console_.err_is_terminal ? Clock::duration(kRedraw) : Clock::duration(kPlainLine);
   if (!last && shown_ && now - *shown_ < pause) return;
   shown_ = now;
   if (console_.err_is_terminal) {
@@ -79,10 +81,12 @@ std::string Progress::line() const {
   std::snprintf(text, sizeof text, "%-9s ", phase_.c_str());
   std::string made = text;
   if (console_.err_is_terminal) made += bar(share) + " ";
-  std::snprintf(text, sizeof text, "%lld/%lld", static_cast<long long>(done_), static_cast<long long>(total_));
+  std::snprintf(text, sizeof text, "%lld/%lld", static_cast<long long>(done_),
+                static_cast<long long>(total_));
   made += text + numbers();
   if (done_ >= total_) return made + "  in " + clock_text(elapsed);
-  if (done_ > first_) made += "  ETA " + clock_text(elapsed / double(done_ - first_) * double(total_ - done_));
+  if (done_ > first_)
+    made += "  ETA " + clock_text(elapsed / double(done_ - first_) * double(total_ - done_));
   return made;
 }
 

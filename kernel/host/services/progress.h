@@ -11,8 +11,8 @@
 
 namespace attune {
 
-/// How far a run is. On a terminal one line that is drawn again, at most ten times a second; elsewhere plain lines, at
-/// most one in five seconds and one at the end of each phase.
+/// How far a run is. On a terminal one line that is drawn again, at most ten times a second;
+/// elsewhere plain lines, at most one in five seconds and one at the end of each phase.
 class Progress {
  public:
   using Clock = std::chrono::steady_clock;

@@ -15,7 +15,8 @@ struct Evaluator {
 class RunServices : public HostServices {
  public:
   virtual Evaluator evaluator(const std::string& use, const Json& options) = 0;
-  /// Notes for the record: dropped rows by file, digests of data and model, plugins that were opened.
+  /// Notes for the record: dropped rows by file, digests of data and model, plugins that were
+  /// opened.
   virtual Json notes() const = 0;
   /// Throws ExitError where the user asked to stop.
   virtual void check_cancelled() const = 0;

@@ -20,7 +20,8 @@ bool same_turn(const attune_turn& a, const attune_turn& b) {
     const auto bytes = [](attune_blob blob) {
       return std::string_view(static_cast<const char*>(blob.data), blob.size);
     };
-    if (x.kind != y.kind || view(x.uri) != view(y.uri) || bytes(x.data) != bytes(y.data)) return false;
+    if (x.kind != y.kind || view(x.uri) != view(y.uri) || bytes(x.data) != bytes(y.data))
+      return false;
   }
   return true;
 }
@@ -34,7 +35,8 @@ std::string fault_of(const attune_sample& sample) {
     if (sample.n_prompt > view.n_turns) return "the prompt is longer than the conversation";
     for (size_t t = 0; t < sample.n_prompt; ++t) {
       if (!same_turn(sample.views[0].turns[t], view.turns[t])) {
-        return "the conversations of a sample do not share their prompt (turn " + std::to_string(t + 1) + ")";
+        return "the conversations of a sample do not share their prompt (turn " +
+               std::to_string(t + 1) + ")";
       }
     }
   }
@@ -65,14 +67,15 @@ class Mapper {
     };
     plugins_.reader_failure.check(collect<ValueSinkOf>(take,
                                                        [&](const attune_value_sink* sink) {
-                                                         return plugins_.reader->read(plugins_.reader->self,
-                                                                                      first, n, sink);
+                                                         return plugins_.reader->read(
+                                                             plugins_.reader->self, first, n, sink);
                                                        }),
                                   "row " + std::to_string(row + 1), Exit::kData);
     if (row != first + n) {
-      throw ExitError(Exit::kData, plugins_.reader_failure.who() + ": gave " + std::to_string(row - first) +
-                                       " of " + std::to_string(n) + " rows from row " +
-                                       std::to_string(first + 1) + "; has the file changed?");
+      throw ExitError(Exit::kData, plugins_.reader_failure.who() + ": gave " +
+                                       std::to_string(row - first) + " of " + std::to_string(n) +
+                                       " rows from row " + std::to_string(first + 1) +
+                                       "; has the file changed?");
     }
   }
 
@@ -86,7 +89,8 @@ class Mapper {
     const int32_t code = collect<SampleSinkOf>(take, [&](const attune_sample_sink* sink) {
       return plugins_.dataset->map(plugins_.dataset->self, &record, sink);
     });
-    if (code == ATTUNE_E_INVALID || code == ATTUNE_E_UNSUPPORTED) return plugins_.dataset_failure.why(code);
+    if (code == ATTUNE_E_INVALID || code == ATTUNE_E_UNSUPPORTED)
+      return plugins_.dataset_failure.why(code);
     plugins_.dataset_failure.check(code, "mapping a row");
     return fault;
   }
@@ -102,8 +106,9 @@ std::string percent(double share) {
 
 std::string complaint(const SampleOptions& options, const std::string& dataset,
                       const std::vector<DroppedRow>& dropped, int64_t rows) {
-  std::string text = options.path + ": " + std::to_string(dropped.size()) + " of " + std::to_string(rows) +
-                     " rows do not map with " + dataset + " (allowed: " + percent(options.max_dropped) + ")";
+  std::string text = options.path + ": " + std::to_string(dropped.size()) + " of " +
+                     std::to_string(rows) + " rows do not map with " + dataset +
+                     " (allowed: " + percent(options.max_dropped) + ")";
   for (size_t i = 0; i < std::min(dropped.size(), kNamedRows); ++i) {
     text += "\n  row " + std::to_string(dropped[i].record) + ": " + dropped[i].why;
   }
@@ -113,7 +118,8 @@ std::string complaint(const SampleOptions& options, const std::string& dataset,
   char share[32];
   std::snprintf(share, sizeof share, "%.3g",
                 std::min(1.0, double(dropped.size()) / double(rows) * 1.05 + 0.0005));
-  return text + "\n  Mend the rows or the dataset's options, or allow the loss: max_dropped = " + share;
+  return text +
+         "\n  Mend the rows or the dataset's options, or allow the loss: max_dropped = " + share;
 }
 
 class MappedSamples final : public SampleSource {
@@ -125,7 +131,8 @@ class MappedSamples final : public SampleSource {
     rows_ = options_.limit > 0 ? std::min(options_.limit, there_are) : there_are;
     const std::vector<DroppedRow> lost = count_samples();
     if (double(lost.size()) > options_.max_dropped * double(rows_)) {
-      throw ExitError(Exit::kData, complaint(options_, plugins_.dataset_failure.who(), lost, rows_));
+      throw ExitError(Exit::kData,
+                      complaint(options_, plugins_.dataset_failure.who(), lost, rows_));
     }
     if (size() == 0) {
       throw ExitError(Exit::kData, options_.path + ": has no samples: " + std::to_string(rows_) +
@@ -139,17 +146,20 @@ class MappedSamples final : public SampleSource {
   SampleBuilder at(int64_t index) override {
     const int64_t row = row_of(index);
     if (row != cached_row_) {
-      mapper_.each(row, 1, [&](int64_t, std::vector<SampleBuilder>& samples, const std::string& why) {
-        if (!why.empty()) {
-          throw ExitError(Exit::kData, describe(index) + ": " + why + " (it mapped before: the file has changed)");
-        }
-        cached_ = std::move(samples);
-      });
+      mapper_.each(
+          row, 1, [&](int64_t, std::vector<SampleBuilder>& samples, const std::string& why) {
+            if (!why.empty()) {
+              throw ExitError(Exit::kData, describe(index) + ": " + why +
+                                               " (it mapped before: the file has changed)");
+            }
+            cached_ = std::move(samples);
+          });
       cached_row_ = row;
     }
     const size_t within = static_cast<size_t>(index - first_of(row));
     if (within >= cached_.size()) {
-      throw ExitError(Exit::kData, describe(index) + ": gives fewer samples than before; the file has changed");
+      throw ExitError(Exit::kData,
+                      describe(index) + ": gives fewer samples than before; the file has changed");
     }
     const attune_sample sample = cached_[within].c();
     SampleBuilder made = SampleBuilder::copy(sample);
@@ -176,11 +186,12 @@ class MappedSamples final : public SampleSource {
     ends_.reserve(static_cast<size_t>(rows_));
     int64_t total = 0;
     for (int64_t first = 0; first < rows_; first += kRowsPerRead) {
-      mapper_.each(first, std::min(kRowsPerRead, rows_ - first),
-                   [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
-                     if (!why.empty()) lost.push_back({row + 1, why});
-                     ends_.push_back(total += static_cast<int64_t>(samples.size()));
-                   });
+      mapper_.each(
+          first, std::min(kRowsPerRead, rows_ - first),
+          [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
+            if (!why.empty()) lost.push_back({row + 1, why});
+            ends_.push_back(total += static_cast<int64_t>(samples.size()));
+          });
     }
     return lost;
   }
@@ -206,8 +217,9 @@ class MappedSamples final : public SampleSource {
 
 }  // namespace
 
-std::unique_ptr<SampleSource> open_samples(SamplePlugins plugins, SampleOptions options,
-                                           const std::function<void(const std::vector<DroppedRow>&)>& dropped) {
+std::unique_ptr<SampleSource> open_samples(
+    SamplePlugins plugins, SampleOptions options,
+    const std::function<void(const std::vector<DroppedRow>&)>& dropped) {
   return std::make_unique<MappedSamples>(std::move(plugins), std::move(options), dropped);
 }
 
@@ -216,10 +228,11 @@ FirstRows map_first_rows(SamplePlugins& plugins, int64_t rows) {
   FirstRows found;
   found.rows = std::min(rows, mapper.rows());
   if (found.rows == 0) return found;
-  mapper.each(0, found.rows, [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
-    if (!why.empty()) found.dropped.push_back({row + 1, why});
-    found.samples += static_cast<int64_t>(samples.size());
-  });
+  mapper.each(0, found.rows,
+              [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
+                if (!why.empty()) found.dropped.push_back({row + 1, why});
+                found.samples += static_cast<int64_t>(samples.size());
+              });
   return found;
 }
 

@@ -32,10 +32,11 @@ struct SamplePlugins {
   PluginFailure dataset_failure;
 };
 
-/// Maps every row once, to count samples and to find rows that do not map. More of them than `max_dropped` allows is
-/// ExitError(kData) that names the first five; fewer are told to `dropped`.
-std::unique_ptr<SampleSource> open_samples(SamplePlugins plugins, SampleOptions options,
-                                           const std::function<void(const std::vector<DroppedRow>&)>& dropped);
+/// Maps every row once, to count samples and to find rows that do not map. More of them than
+/// `max_dropped` allows is ExitError(kData) that names the first five; fewer are told to `dropped`.
+std::unique_ptr<SampleSource> open_samples(
+    SamplePlugins plugins, SampleOptions options,
+    const std::function<void(const std::vector<DroppedRow>&)>& dropped);
 
 /// Maps the first `rows` rows only: what is wrong with them, and how many samples they give.
 struct FirstRows {

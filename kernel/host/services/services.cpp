@@ -24,8 +24,12 @@ std::string make_temporary_folder() {
 }  // namespace
 
 Services::Services(Installation& installation, Console& console, std::string folder)
-    : installation_(installation), console_(console), progress_(console), folder_(std::move(folder)) {
-  if (!folder_.empty()) metrics_ = std::make_unique<MetricsFile>(fs::path(folder_) / "metrics.jsonl");
+    : installation_(installation),
+      console_(console),
+      progress_(console),
+      folder_(std::move(folder)) {
+  if (!folder_.empty())
+    metrics_ = std::make_unique<MetricsFile>(fs::path(folder_) / "metrics.jsonl");
 }
 
 Services::~Services() {
@@ -46,21 +50,26 @@ Plugin<Table> Services::make(const Provider& provider, const Json& options, Exit
 }
 
 PluginFailure Services::failure_of(const Provider& provider) {
-  return {noun_of(provider.factory->kind) + " \"" + provider.factory->name + "\"", [] { return attune::last_failure(); }};
+  return {noun_of(provider.factory->kind) + " \"" + provider.factory->name + "\"",
+          [] { return attune::last_failure(); }};
 }
 
 void Services::track(const Json& run) {
   if (!run.contains("tracker")) return;
   for (const Json& entry : run["tracker"]) {
-    const Provider provider = installation_.registry().resolve("tracker/1", entry.at("use").get<std::string>());
+    const Provider provider =
+        installation_.registry().resolve("tracker/1", entry.at("use").get<std::string>());
     Json options = entry.value("options", Json::object());
     options["folder"] = folder_;
-    trackers_.add({make<attune_tracker>(provider, options, Exit::kRunFailed), failure_of(provider)});
+    trackers_.add(
+        {make<attune_tracker>(provider, options, Exit::kRunFailed), failure_of(provider)});
   }
 }
 
-Plugin<attune_object> Services::object(std::string_view kind, std::string_view use, const Json& options) {
-  return make<attune_object>(installation_.registry().resolve(kind, use), options, Exit::kRunFailed);
+Plugin<attune_object> Services::object(std::string_view kind, std::string_view use,
+                                       const Json& options) {
+  return make<attune_object>(installation_.registry().resolve(kind, use), options,
+                             Exit::kRunFailed);
 }
 
 Json Services::metadata(std::string_view kind, std::string_view use) {
@@ -77,10 +86,13 @@ std::string Services::model_for(const Json& config) {
                      !config["architectures"].empty() && config["architectures"][0].is_string();
   if (!named) {
     throw ExitError(Exit::kData,
-                    "config.json: expected \"architectures\": [\"...\"] to choose a model plugin by; add it, or "
+                    "config.json: expected \"architectures\": [\"...\"] to choose a model plugin "
+                    "by; add it, or "
                     "name the plugin with [model] use");
   }
-  return installation_.registry().by_architecture("model/1", config["architectures"][0].get<std::string>()).use();
+  return installation_.registry()
+      .by_architecture("model/1", config["architectures"][0].get<std::string>())
+      .use();
 }
 
 std::string Services::last_failure() { return attune::last_failure(); }
@@ -96,12 +108,15 @@ std::unique_ptr<Tokenizer> Services::tokenizer(const std::string& folder) {
       if (!text.empty()) write_atomically(fs::path(path) / name, text);
     }
     if (!fs::exists(fs::path(path) / "tokenizer.json")) {
-      throw ExitError(Exit::kData, folder + ": has no tokenizer.json; name the folder of the tokenizer with "
-                                            "[model] tokenizer");
+      throw ExitError(Exit::kData,
+                      folder +
+                          ": has no tokenizer.json; name the folder of the tokenizer with "
+                          "[model] tokenizer");
     }
   }
   const Provider provider = installation_.registry().only("tokenizer/1");
-  return make_tokenizer(make<attune_tokenizer>(provider, {{"path", path}}, Exit::kData), failure_of(provider));
+  return make_tokenizer(make<attune_tokenizer>(provider, {{"path", path}}, Exit::kData),
+                        failure_of(provider));
 }
 
 std::unique_ptr<Checkpoint> Services::checkpoint(const std::string& path) {
@@ -118,16 +133,19 @@ std::unique_ptr<Checkpoint> Services::checkpoint(const std::string& path) {
   return open_checkpoint(path, std::move(formats));
 }
 
-void Services::write_tensors(const std::string& path, std::span<const attune_tensor> tensors, const Json& metadata) {
+void Services::write_tensors(const std::string& path, std::span<const attune_tensor> tensors,
+                             const Json& metadata) {
   const Provider provider = installation_.registry().by_suffix("weights/1", path);
   const auto table = make<attune_weights>(provider, {{"path", ""}}, Exit::kRunFailed);
   const PluginFailure failure = failure_of(provider);
   if (!ATTUNE_HAS(table.get(), attune_weights, write)) {
-    throw ExitError(Exit::kRunFailed, failure.who() + ": reads this format but does not write it: " + path);
+    throw ExitError(Exit::kRunFailed,
+                    failure.who() + ": reads this format but does not write it: " + path);
   }
   Arena arena;
   const attune_value strings = to_value(metadata, arena);
-  failure.check(table->write(table->self, str(path), tensors.data(), tensors.size(), &strings), "writing " + path);
+  failure.check(table->write(table->self, str(path), tensors.data(), tensors.size(), &strings),
+                "writing " + path);
 }
 
 Provider Services::reader_for(const Json& data) {
@@ -139,26 +157,32 @@ Provider Services::reader_for(const Json& data) {
 SamplePlugins Services::sample_plugins(const Json& data) {
   const std::string path = data.at("path");
   if (!fs::exists(path)) {
-    throw ExitError(Exit::kData, path + ": there is no such data file; check the path in the manifest");
+    throw ExitError(Exit::kData,
+                    path + ": there is no such data file; check the path in the manifest");
   }
   const Provider reader = reader_for(data);
-  const Provider dataset = installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
+  const Provider dataset =
+      installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
   return {make<attune_reader>(reader, {{"path", path}}, Exit::kData), failure_of(reader),
-          make<attune_dataset>(dataset, data.value("options", Json::object()), Exit::kManifest), failure_of(dataset)};
+          make<attune_dataset>(dataset, data.value("options", Json::object()), Exit::kManifest),
+          failure_of(dataset)};
 }
 
 std::unique_ptr<SampleSource> Services::samples(const Json& data) {
-  const Provider dataset = installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
+  const Provider dataset =
+      installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
   SampleOptions options;
   options.path = data.at("path");
-  options.mapping = dataset.use() + " " + dataset.plugin->version + " " + data.value("options", Json::object()).dump();
+  options.mapping = dataset.use() + " " + dataset.plugin->version + " " +
+                    data.value("options", Json::object()).dump();
   options.limit = data.value("limit", int64_t{0});
   options.max_dropped = data.value("max_dropped", 0.0);
   return open_samples(sample_plugins(data), options, [&](const std::vector<DroppedRow>& dropped) {
     Json rows = Json::array();
     for (const DroppedRow& row : dropped) {
       rows.push_back({{"row", row.record}, {"why", row.why}});
-      log(ATTUNE_LOG_WARN, options.path + " row " + std::to_string(row.record) + " is dropped: " + row.why);
+      log(ATTUNE_LOG_WARN,
+          options.path + " row " + std::to_string(row.record) + " is dropped: " + row.why);
     }
     notes_["dropped"].push_back({{"path", options.path}, {"rows", rows}});
   });
@@ -181,7 +205,9 @@ void Services::progress(std::string_view phase, int64_t done, int64_t total) {
 
 void Services::log(int level, std::string_view message) {
   if (level <= ATTUNE_LOG_DEBUG || (console_.quiet && level < ATTUNE_LOG_WARN)) return;
-  const char* const word = level == ATTUNE_LOG_WARN ? "warning: " : level >= ATTUNE_LOG_ERROR ? "error: " : "";
+  const char* const word = level == ATTUNE_LOG_WARN    ? "warning: "
+                           : level >= ATTUNE_LOG_ERROR ? "error: "
+                                                       : "";
   progress_.note(word + std::string(message));
 }
 
@@ -192,7 +218,8 @@ Evaluator Services::evaluator(const std::string& use, const Json& options) {
 
 void Services::check_cancelled() const {
   if (console_.cancelled()) {
-    throw ExitError(Exit::kRunFailed, "interrupted; run the same command again to go on from the newest checkpoint");
+    throw ExitError(Exit::kRunFailed,
+                    "interrupted; run the same command again to go on from the newest checkpoint");
   }
 }
 

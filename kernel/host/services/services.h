@@ -14,7 +14,8 @@
 
 namespace attune {
 
-/// The host's services over the plugins of an installation. `folder` is the run's; where it is empty nothing is written.
+/// The host's services over the plugins of an installation. `folder` is the run's; where it is
+/// empty nothing is written.
 class Services final : public RunServices {
  public:
   Services(Installation& installation, Console& console, std::string folder = "");
@@ -23,13 +24,15 @@ class Services final : public RunServices {
   /// Opens the trackers of a resolved run.
   void track(const Json& run);
 
-  Plugin<attune_object> object(std::string_view kind, std::string_view use, const Json& options) override;
+  Plugin<attune_object> object(std::string_view kind, std::string_view use,
+                               const Json& options) override;
   Json metadata(std::string_view kind, std::string_view use) override;
   std::string model_for(const Json& config) override;
   std::string last_failure() override;
   std::unique_ptr<Tokenizer> tokenizer(const std::string& folder) override;
   std::unique_ptr<Checkpoint> checkpoint(const std::string& path) override;
-  void write_tensors(const std::string& path, std::span<const attune_tensor> tensors, const Json& metadata) override;
+  void write_tensors(const std::string& path, std::span<const attune_tensor> tensors,
+                     const Json& metadata) override;
   std::unique_ptr<SampleSource> samples(const Json& data) override;
   void metrics(int64_t step, const Json& row) override;
   void rewind_metrics(int64_t step) override;

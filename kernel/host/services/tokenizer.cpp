@@ -87,8 +87,8 @@ std::unique_ptr<Tokenizer> make_tokenizer(Plugin<attune_tokenizer> table, Plugin
   return std::make_unique<PluginTokenizer>(std::move(table), std::move(failure));
 }
 
-std::vector<attune_span> scored_spans(const Rendering& rendering, std::span<const attune_turn> turns,
-                                      size_t n_prompt) {
+std::vector<attune_span> scored_spans(const Rendering& rendering,
+                                      std::span<const attune_turn> turns, size_t n_prompt) {
   std::vector<attune_span> scored;
   for (const attune_span& span : rendering.spans) {
     if (span.turn < n_prompt || span.turn >= turns.size()) continue;

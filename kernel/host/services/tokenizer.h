@@ -13,7 +13,7 @@ namespace attune {
 std::unique_ptr<Tokenizer> make_tokenizer(Plugin<attune_tokenizer> table, PluginFailure failure);
 
 /// Spans of the turns that a loss covers: those of `assistant` turns after the first `n_prompt`.
-std::vector<attune_span> scored_spans(const Rendering& rendering, std::span<const attune_turn> turns,
-                                      size_t n_prompt);
+std::vector<attune_span> scored_spans(const Rendering& rendering,
+                                      std::span<const attune_turn> turns, size_t n_prompt);
 
 }  // namespace attune
