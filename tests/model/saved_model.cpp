@@ -2,6 +2,7 @@
 #include "tests/model/saved_model.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <cstring>
 #include <filesystem>
@@ -12,6 +13,9 @@
 
 namespace attune::testing {
 namespace {
+
+// Work this small is slower on many threads, and much slower where other tests run beside it.
+const bool kOneThread = (at::set_num_threads(1), true);
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
