@@ -88,7 +88,7 @@ function(attune_add_test name)
     target_precompile_headers(${name}_objects REUSE_FROM attune_torch_pch)
   endif()
   # Tests run side by side: one thread each, or spinning threads would wait for each other.
-  set(properties TIMEOUT 300 ENVIRONMENT OMP_NUM_THREADS=1)
+  set(properties TIMEOUT 900 ENVIRONMENT OMP_NUM_THREADS=1)
   if(arg_LABELS)
     list(APPEND properties LABELS "${arg_LABELS}")
   endif()
