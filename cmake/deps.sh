@@ -34,7 +34,7 @@ if [ -n "$missing" ]; then
   apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 for tool in cargo python3; do
-  command -v "$tool" >/dev/null || { echo "attune needs $tool on the PATH (Rust 1.80 or later; Python 3 with pip)" >&2; exit 1; }
+  command -v "$tool" >/dev/null || { echo "attune needs $tool on the PATH (Rust 1.88 or later; Python 3 with pip)" >&2; exit 1; }
 done
 
 # fetch NAME VERSION SHA256 PROOF: unpacks a wheel into .deps/site, where PROOF then exists.
