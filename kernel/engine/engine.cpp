@@ -30,24 +30,6 @@ class TorchEngine final : public Engine {
     return open_language_model(request, host);
   }
 
-  Json inspect(const Json& run, const std::string& split, int64_t first, int64_t n, HostServices& host) override {
-    LoadedModel loaded = load_model(load_options(run), host);
-    const Json metadata = host.metadata("algorithm/1", run.at("algorithm").at("use").get<std::string>());
-    const Json& train = run.at("train");
-    TrainingData data(run.at("data").at(split), metadata.value("sample", "supervised"), loaded,
-                      {train.at("max_length"), train.value("share_prompt", true)}, host);
-    Json rows = Json::array();
-    for (int64_t i = first; i < std::min(first + n, data.size()); ++i) {
-      const auto sample = data.at(i);
-      if (!sample) continue;
-      Json row = {{"index", i}, {"ids", sample->ids}, {"branches", Json::array()}, {"units", Json::array()}};
-      for (const Branch& branch : sample->branches) row["branches"].push_back({branch.begin, branch.end, branch.parent});
-      for (const UnitOf& unit : sample->units) row["units"].push_back({unit.row, unit.target, unit.sequence, unit.weight});
-      rows.push_back(row);
-    }
-    return rows;
-  }
-
   void convert(const std::string& from, const std::string& to, const std::string& dtype, HostServices& host) override {
     convert_checkpoint(from, to, dtype, host);
   }

@@ -161,7 +161,8 @@ std::vector<int64_t> LoadedModel::end_ids() const {
   return ids;
 }
 
-LoadedModel load_model(const LoadOptions& options, HostServices& host) {
+LoadedModel load_model(const LoadOptions& asked, HostServices& host) {
+  LoadOptions options = asked;
   LoadedModel loaded;
   loaded.device = open_device(options.device);
   loaded.dtype = scalar_type(options.dtype);
@@ -185,6 +186,13 @@ LoadedModel load_model(const LoadOptions& options, HostServices& host) {
                 std::to_string(loaded.model->shape().vocabulary) + "; tokenizer and model do not belong together");
   }
 
+  if (options.values < 0) {
+    options.values = 0;
+    for (const attune_tensor& tensor : loaded.checkpoint->tensors()) {
+      if (view(tensor.name) == "score.weight" && tensor.n_dims == 2) options.values = tensor.shape[0];
+      options.values_of_tokens |= view(tensor.name) == "score.bias";
+    }
+  }
   if (options.values > 0) add_value_head(loaded, options, host);
 
   const at::NoGradGuard no_grad;

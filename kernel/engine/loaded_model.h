@@ -23,7 +23,9 @@ struct LoadOptions {
   bool random = false;              ///< initialise instead of reading weights
   uint64_t seed = 0;
   std::vector<std::string> fresh;   ///< globs of parameters that the checkpoint need not have
-  int64_t values = 0;               ///< outputs of a value head, drawn anew where the checkpoint has none; no language model head
+  /// Outputs of a value head, drawn anew where the checkpoint has none; no language model head then. Below 0: what the
+  /// checkpoint has.
+  int64_t values = 0;
   bool values_of_tokens = false;    ///< the head judges tokens, not answers; it then has a bias
 };
 

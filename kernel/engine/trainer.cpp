@@ -120,11 +120,15 @@ Trainer::Trainer(const Json& run, const std::string& folder, HostServices& host)
   const Json& train = run.at("train");
   EncodeOptions encode = encode_options(train);
   if (needs.values > 0) encode.marks = needs.steps ? EncodeOptions::Marks::kSteps : EncodeOptions::Marks::kLast;
-  train_.data = std::make_unique<TrainingData>(run.at("data").at("train"), metadata, policy_, encode, host);
+  train_.data = std::make_unique<TrainingData>(run.at("data"), "train", metadata, policy_, encode, host);
   if (run.at("data").contains("eval") && train.at("evaluate").value("every", 0) > 0) {
-    eval_.data = std::make_unique<TrainingData>(run.at("data").at("eval"), metadata, policy_, encode, host);
+    eval_.data = std::make_unique<TrainingData>(run.at("data"), "eval", metadata, policy_, encode, host);
   }
-  plan_ = std::make_unique<StepPlan>(train, run.at("run").at("seed"), *train_.data);
+  const auto tokens_of = [this](int64_t index) {
+    const auto sample = train_.data->at(index);
+    return sample ? int64_t(sample->ids.size()) : 0;
+  };
+  plan_ = std::make_unique<StepPlan>(train, run.at("data"), run.at("run").at("seed"), train_.data->sizes(), tokens_of);
   schedule_ = std::make_unique<Schedule>(run.value("schedule", Json::object()), run.at("optimizer").at("learning_rate"), plan_->steps());
   checkpoints_ = std::make_unique<CheckpointStore>(folder + "/checkpoints", digest_of(run, train_.data->digest(), policy_), host);
 }

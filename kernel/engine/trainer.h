@@ -10,6 +10,7 @@
 #include "kernel/engine/loaded_model.h"
 #include "kernel/engine/optimizer.h"
 #include "kernel/engine/reference_scores.h"
+#include "kernel/engine/step_plan.h"
 #include "kernel/engine/training_data.h"
 #include "kernel/host/engine_api.h"
 

@@ -17,11 +17,14 @@ namespace attune {
 /// kept while they fit.
 class TrainingData {
  public:
-  /// `sources` is the list [[data.train]] or [[data.eval]]; `algorithm` the metadata of the algorithm, which says what a
+  /// `data` is the table [data], `split` "train" or "eval"; `algorithm` the metadata of the algorithm, which says what a
   /// sample must be.
-  TrainingData(const Json& sources, const Json& algorithm, LoadedModel& loaded, const EncodeOptions& options, HostServices& host);
+  TrainingData(const Json& data, const std::string& split, const Json& algorithm, LoadedModel& loaded, const EncodeOptions& options,
+               HostServices& host);
 
   int64_t size() const { return size_; }
+  /// Samples of each source; their indices follow each other.
+  std::vector<int64_t> sizes() const;
   /// Null where the sample was dropped. Throws ExitError(kData) when more were dropped than the manifest allows.
   std::shared_ptr<const Encoded> at(int64_t index);
   /// The index, beyond size(), of a sample made of one sample's prompt and another's best answer.
@@ -50,26 +53,6 @@ class TrainingData {
   int64_t size_ = 0, kept_rows_ = 0;
   std::unordered_map<int64_t, std::shared_ptr<const Encoded>> encoded_;
   std::unordered_map<int64_t, std::string> dropped_;
-};
-
-/// Which samples each optimizer step sees: a pure function of seed, data and the [train] table.
-class StepPlan {
- public:
-  StepPlan(const Json& train, uint64_t seed, TrainingData& data);
-  int64_t steps() const { return int64_t(ends_.size()); }
-  /// Sample indices of step 1, 2, ....
-  std::vector<int64_t> samples(int64_t step) const;
-  /// Every sample that some step sees, ascending.
-  std::vector<int64_t> used() const;
-  double epochs() const { return ends_.empty() ? 0 : double(ends_.back()) / double(size_); }
-
- private:
-  int64_t index_at(int64_t position) const;
-
-  uint64_t seed_;
-  int64_t size_;
-  bool shuffle_;
-  std::vector<int64_t> ends_;  // position in the stream of samples after each step
 };
 
 }  // namespace attune

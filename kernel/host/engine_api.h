@@ -66,8 +66,10 @@ class HostServices {
   virtual std::unique_ptr<Checkpoint> checkpoint(const std::string& path) = 0;
   /// Writes tensors as one file of the format that `path`'s suffix names (".safetensors"), fsynced.
   virtual void write_tensors(const std::string& path, std::span<const attune_tensor> tensors, const Json& metadata) = 0;
-  /// One entry of [[data.train]] or [[data.eval]].
-  virtual std::unique_ptr<SampleSource> samples(const Json& data) = 0;
+  /// One entry of data.
+  virtual std::unique_ptr<SampleSource> samples(const Json& entry) = 0;
+  /// The entries of `data`.train or .eval, in order; training data without what [data] wants left out.
+  virtual std::vector<std::unique_ptr<SampleSource>> sources(const Json& data, const std::string& split) = 0;
 
   /// A row of metrics: metrics.jsonl, trackers, the progress line. Steps count from 1.
   virtual void metrics(int64_t step, const Json& row) = 0;
@@ -83,8 +85,10 @@ class LanguageModel {
  public:
   virtual ~LanguageModel() = default;
   virtual const Tokenizer& tokenizer() const = 0;
-  /// The engine's own generator: generation and likelihood requests. Borrowed.
+  /// The engine's own generator. A model with a value head answers VALUES requests alone, any other all but those. Borrowed.
   virtual attune_generator& generator() = 0;
+  /// Whether the model has a value head.
+  virtual bool judges() const { return false; }
   /// log p(id_i | ids before i) for i >= 1; element 0 is NaN. One vector per input.
   virtual std::vector<std::vector<double>> score(std::span<const std::vector<int64_t>> ids) = 0;
 };
@@ -108,8 +112,6 @@ class Engine {
   /// Predictions for a resolved run: parameters, bytes by part, FLOPs per step. Reads config.json, no weights.
   virtual Json plan(const Json& run, HostServices& host) = 0;
   virtual std::unique_ptr<LanguageModel> open(const ModelRequest& request, HostServices& host) = 0;
-  /// Rows of `data` as the model sees them: per sample {"ids", "branches", "units"}, for `attune data inspect`.
-  virtual Json inspect(const Json& run, const std::string& split, int64_t first, int64_t n, HostServices& host) = 0;
   /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) from any checkpoint.
   virtual void convert(const std::string& from, const std::string& to, const std::string& dtype, HostServices& host) = 0;
   virtual void threads(int count) = 0;

@@ -29,7 +29,7 @@ class EvaluatorUnderTest {
     return made;
   }
 
-  /// Metrics of answers that are texts, or lists of log-probabilities.
+  /// Metrics of answers that are texts, lists of log-probabilities, or rewards.
   Json score(const SampleBuilder& sample, const Json& answers) const {
     const attune_sample c = sample.c();
     std::vector<std::vector<double>> logprobs;
@@ -38,8 +38,9 @@ class EvaluatorUnderTest {
       logprobs.push_back(answer.is_array() ? answer.get<std::vector<double>>()
                                            : std::vector<double>());
       attune_answer one{};
-      one.size = ATTUNE_END(attune_answer, n_ids);
+      one.size = ATTUNE_END(attune_answer, n_outputs);
       if (answer.is_string()) one.text = str(answer.get_ref<const std::string&>());
+      if (answer.is_number()) one.values = answer.get_ptr<const Json::number_float_t*>(), one.n_places = one.n_outputs = 1;
       one.n_ids = logprobs.back().size();
       made.push_back(one);
     }
@@ -61,7 +62,7 @@ class EvaluatorUnderTest {
  private:
   static std::string readable(const attune_request& request) {
     const bool generate = request.kind == ATTUNE_REQUEST_GENERATE;
-    std::string text = generate ? "generate " : "likelihood ";
+    std::string text = generate ? "generate " : request.kind == ATTUNE_REQUEST_VALUES ? "values " : "likelihood ";
     text.append(
         std::to_string(generate ? request.max_tokens : static_cast<int64_t>(request.n_prompt)));
     for (size_t t = 0; t < request.n_turns; ++t) {

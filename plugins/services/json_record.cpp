@@ -111,10 +111,14 @@ class Builder final : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-attune_value parse_record(std::string_view json, Arena& arena) {
+attune_value parse_json(std::string_view json, Arena& arena) {
   Builder builder(arena);
   Json::sax_parse(json, &builder);
-  const attune_value record = builder.take();
+  return builder.take();
+}
+
+attune_value parse_record(std::string_view json, Arena& arena) {
+  const attune_value record = parse_json(json, arena);
   if (record.type != ATTUNE_MAP) {
     throw BadRecord("expected an object {...}, found " + std::string(Value(&record).type_name()),
                     1);

@@ -19,8 +19,10 @@ class BadRecord : public Error {
   size_t column_;
 };
 
-/// One JSON object as plain data that `arena` owns. Of a key that is there twice the last value
-/// counts; an integer that 64 bits do not hold is a float. Throws BadRecord.
+/// JSON as plain data that `arena` owns. Of a key that is there twice the last value counts; an
+/// integer that 64 bits do not hold is a float. Throws BadRecord.
+attune_value parse_json(std::string_view json, Arena& arena);
+/// The same, of an object.
 attune_value parse_record(std::string_view json, Arena& arena);
 
 }  // namespace attune

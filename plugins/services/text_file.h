@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -147,5 +148,32 @@ class TextFile {
   std::string decoded_;
   std::string_view text_;
 };
+
+/// "no valid UTF-8, found the byte 0xE4; convert the file", or nothing where `text` is UTF-8.
+inline std::optional<std::string> utf8_fault(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const unsigned char lead = text[i];
+    const size_t size = lead < 0x80   ? 1
+                        : lead < 0xC2 ? 0
+                        : lead < 0xE0 ? 2
+                        : lead < 0xF0 ? 3
+                        : lead < 0xF5 ? 4
+                                      : 0;
+    bool good = size > 0 && i + size <= text.size();
+    for (size_t k = 1; good && k < size; ++k)
+      good = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
+    const unsigned char second = good && size > 1 ? text[i + 1] : 0x90;
+    // Overlong forms, surrogates and what lies beyond U+10FFFF.
+    good = good && !(lead == 0xE0 && second < 0xA0) && !(lead == 0xED && second > 0x9F) &&
+           !(lead == 0xF0 && second < 0x90) && !(lead == 0xF4 && second > 0x8F);
+    if (!good) {
+      constexpr char kDigits[] = "0123456789ABCDEF";
+      return std::string("no valid UTF-8, found the byte 0x") + kDigits[lead >> 4] +
+             kDigits[lead & 15] + "; convert the file";
+    }
+    i += size;
+  }
+  return std::nullopt;
+}
 
 }  // namespace attune

@@ -108,6 +108,7 @@ class FakeServices final : public RunServices {
   std::unique_ptr<SampleSource> samples(const Json&) override {
     return std::make_unique<FakeSamples>(rows);
   }
+  std::vector<std::unique_ptr<SampleSource>> sources(const Json&, const std::string&) override { return {}; }
   void metrics(int64_t, const Json&) override {}
   void rewind_metrics(int64_t) override {}
   void progress(std::string_view, int64_t, int64_t) override {}
@@ -185,9 +186,6 @@ class FakeEngine final : public Engine {
   std::unique_ptr<LanguageModel> open(const ModelRequest&, HostServices&) override {
     ++opened;
     return std::make_unique<FakeModel>(answers);
-  }
-  Json inspect(const Json&, const std::string&, int64_t, int64_t, HostServices&) override {
-    return Json::array();
   }
   void convert(const std::string&, const std::string&, const std::string&, HostServices&) override {
   }

@@ -59,16 +59,17 @@ class SamplesTest : public ::testing::Test {
 
   template <typename Dataset = Repeat>
   SamplePlugins plugins() {
-    return {fake_plugin<attune_reader>(&create_reader<NumberReader>),
-            fake_failure("reader \"numbers\""),
-            fake_plugin<attune_dataset>(&create_dataset<Dataset>),
-            fake_failure("dataset \"repeat\"")};
+    SamplePlugins made{{}, fake_plugin<attune_dataset>(&create_dataset<Dataset>), fake_failure("dataset \"repeat\"")};
+    for (const std::string& file : files) {
+      made.files.push_back({folder / file, fake_plugin<attune_reader>(&create_reader<NumberReader>), fake_failure("reader \"numbers\"")});
+    }
+    return made;
   }
   template <typename Dataset = Repeat>
   std::unique_ptr<SampleSource> open(std::vector<int64_t> rows, double max_dropped = 0,
                                      int64_t limit = 0) {
     fake_rows() = std::move(rows);
-    return open_samples(plugins<Dataset>(), {folder / "rows.jsonl", "repeat 1", limit, max_dropped},
+    return open_samples(plugins<Dataset>(), {folder / "rows.jsonl", "repeat 1", limit, max_dropped, stream},
                         [this](const std::vector<DroppedRow>& rows) { dropped = rows; });
   }
   std::string refusal(std::vector<int64_t> rows, double max_dropped = 0) {
@@ -86,6 +87,8 @@ class SamplesTest : public ::testing::Test {
   }
 
   ScratchFolder folder;
+  std::vector<std::string> files = {"rows.jsonl"};
+  bool stream = false;
   std::vector<DroppedRow> dropped;
 };
 
@@ -114,7 +117,7 @@ TEST_F(SamplesTest, RowsThatDoNotMapAreCountedAndTheFirstFiveNamed) {
 
   for (const char* part :
        {"rows.jsonl: 6 of 8 rows do not map with dataset \"repeat\" (allowed: 0 %)",
-        "row 2: `number`: expected at least 0, found -1", "row 6: ", "and 1 more",
+        "rows.jsonl row 2: `number`: expected at least 0, found -1", "rows.jsonl row 6: ", "and 1 more",
         "max_dropped = "}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << "\n" << message;
   }
@@ -126,7 +129,7 @@ TEST_F(SamplesTest, TheManifestBoundsTheLoss) {
 
   EXPECT_EQ(source->size(), 3);
   ASSERT_EQ(dropped.size(), 1u);
-  EXPECT_EQ(dropped[0].record, 2);
+  EXPECT_EQ(dropped[0].row, "rows.jsonl row 2");
   EXPECT_NE(refusal({1, -1, -1, 1}, 0.25), "");
 }
 
@@ -154,6 +157,43 @@ TEST_F(SamplesTest, TheDigestFollowsTheFileAndTheMapping) {
   EXPECT_NE(open({1}, 0, 1)->digest(), before);
   write(folder / "rows.jsonl", "other rows");
   EXPECT_NE(open({1})->digest(), before);
+}
+
+TEST_F(SamplesTest, RowsOfSeveralFilesAreJoined) {
+  write(folder / "more.jsonl", "rows");
+  files = {"rows.jsonl", "more.jsonl"};
+  const auto source = open({1, 0, 2});
+
+  ASSERT_EQ(source->size(), 6);
+  std::string all;
+  for (int64_t i = 0; i < 6; ++i) all += text(*source, i) + " ";
+  EXPECT_EQ(all, "1/0 2/0 2/1 1/0 2/0 2/1 ");
+  EXPECT_EQ(source->describe(2), "rows.jsonl row 3");
+  EXPECT_EQ(source->describe(3), "more.jsonl row 1");
+  EXPECT_EQ(open({1, 0, 2}, 0, 4)->size(), 4);
+  const std::string before = source->digest();
+  write(folder / "more.jsonl", "other");
+  EXPECT_NE(open({1, 0, 2})->digest(), before);
+}
+
+TEST_F(SamplesTest, AStreamMapsARowWhenItsTurnComes) {
+  stream = true;
+  const auto source = open({1, -1, 2, 1});
+  const auto why = [&](int64_t index) -> std::string {
+    try {
+      source->at(index);
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+
+  EXPECT_EQ(source->size(), 4);
+  EXPECT_EQ(text(*source, 3), "1/0");
+  EXPECT_EQ(string(source->at(3).c().id), "4");
+  EXPECT_NE(why(1).find("found -1"), std::string::npos) << why(1);
+  EXPECT_EQ(why(2), "gives 2 samples, and in a stream each row must give one; take out stream = true");
+  EXPECT_EQ(source->describe(3), "rows.jsonl row 4");
 }
 
 TEST_F(SamplesTest, FirstRowsAreTriedWithoutTheRest) {

@@ -173,7 +173,7 @@ error: `steps` is out of range
   --> run.toml:15:9
 15 | steps = -1
    |         ^^ must be at least 0
-   = help: Optimizer steps; either this or `epochs`
+   = help: Optimizer steps; either this, `epochs` or `tokens`
 )"},
 
 {"KeyAboveItsBound",
@@ -291,10 +291,10 @@ train_with("[train]", R"([train]
 samples_per_step = 4
 )"),
 R"(
-error: [train] needs one of `steps` and `epochs`
+error: [train] needs one of `steps`, `epochs` and `tokens`
   --> run.toml:14:2
 14 | [train]
-   |  ^^^^^ neither is given
+   |  ^^^^^ none is given
    = help: for example steps = 200
 )"},
 
@@ -305,11 +305,11 @@ steps = 2
 samples_per_step = 4
 )"),
 R"(
-error: [train] takes one of `steps` and `epochs`
+error: [train] takes one of `steps`, `epochs` and `tokens`
   --> run.toml:16:1
 16 | steps = 2
    | ^^^^^ both are given
-   = help: take out one
+   = help: leave one
 )"},
 
 {"NeitherSizeOfAStep",
@@ -336,7 +336,7 @@ error: [train] takes one of `samples_per_step` and `tokens_per_step`
   --> run.toml:17:1
 17 | tokens_per_step = 10
    | ^^^^^^^^^^^^^^^ both are given
-   = help: take out one
+   = help: leave one
 )"},
 
 {"DuplicateEvaluations",

@@ -43,7 +43,7 @@ std::vector<std::string> facts_of(const Json& run) {
 /// Every data entry of a run.
 std::vector<Json> data_of(const Json& run) {
   std::vector<Json> found;
-  for (const char* split : {"train", "eval"}) {
+  for (const char* split : {"train", "eval", "heldout"}) {
     if (!run.contains("data") || !run["data"].contains(split)) continue;
     for (const Json& data : run["data"][split]) found.push_back(data);
   }
@@ -65,7 +65,7 @@ Json try_data(const Json& data, Services& services) {
                       std::to_string(found.rows) + " rows do not map with dataset \"" +
                       data.at("use").get<std::string>() + "\"";
     for (const DroppedRow& row : found.dropped)
-      why += "\n  row " + std::to_string(row.record) + ": " + row.why;
+      why += "\n  " + row.row + ": " + row.why;
     throw ExitError(Exit::kData, why + (found.rows == 0 ? "\n  the file has no rows" : ""));
   }
   return {{"path", data.at("path")}, {"rows", found.rows}, {"samples", found.samples}};

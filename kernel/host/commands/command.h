@@ -39,6 +39,8 @@ Command generate_command();
 Command score_command();
 Command tokenize_command();
 Command data_inspect_command();
+Command data_stats_command();
+Command data_convert_command();
 
 /// Finds the command that `words` begin with, parses the rest and runs it. Without words, or with
 /// --help: the overview.

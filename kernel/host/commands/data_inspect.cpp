@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <filesystem>
 
-#include "kernel/host/commands/command.h"
-#include "kernel/host/exit.h"
-#include "kernel/host/run/runner.h"
+#include "kernel/host/commands/data_of_run.h"
 #include "kernel/host/services/services.h"
 #include "kernel/host/services/tokenizer.h"
 
@@ -50,49 +47,16 @@ void print_view(const attune_view& of, const attune_sample& sample, const Tokeni
   out << "(" << encoding.ids.size() << " tokens, " << covered << " in marked spans)\n";
 }
 
-/// The run whose data is shown: of a pipeline the named stage, else the first that trains.
-Json chosen_run(const Json& resolved, const std::string& stage) {
-  if (resolved.at("run").at("kind") != "pipeline") return resolved;
-  std::string names;
-  for (const Json& run : stage_runs(resolved)) {
-    const std::string name = run["run"]["name"];
-    if (stage.empty() ? run["run"]["kind"] == "train" : name == stage) return run;
-    names += (names.empty() ? "" : ", ") + name;
-  }
-  throw ExitError(Exit::kUsage, (stage.empty() ? "no stage trains" : "no stage \"" + stage + "\"") +
-                                    std::string("; there are: ") + names);
-}
-
-Json split_of(const Json& run, const std::string& split) {
-  if (run.contains("data") && run["data"].contains(split) && !run["data"][split].empty())
-    return run["data"][split];
-  if (run.contains("generate")) return Json::array({run["generate"].at("data")});
-  if (run.contains("evaluate") && !run["evaluate"].empty())
-    return Json::array({run["evaluate"][0].at("data")});
-  throw ExitError(Exit::kUsage, "the run has no data." + split);
-}
-
-/// The tokenizer's folder. Until an earlier stage has written its model, the pipeline's first model
-/// lends its tokenizer.
-std::string tokenizer_folder(const Json& run, const Json& resolved) {
-  const std::string own = run.at("model").value("tokenizer", ""), model = run["model"].at("path");
-  if (!own.empty()) return own;
-  if (std::filesystem::exists(model) || !resolved.contains("stage")) return model;
-  return stage_runs(resolved).front().at("model").at("path");
-}
-
 int inspect(const Arguments& arguments, Context& context) {
   const CheckedRun checked = load_checked(arguments, context);
-  const std::string split = arguments.text("split", "train");
-  if (split != "train" && split != "eval")
-    throw ExitError(Exit::kUsage, "--split: expected train or eval, found \"" + split + "\"");
-  const Json run = chosen_run(checked.manifest.resolved, arguments.text("stage", ""));
+  const DataOfRun data_of_run = data_of_run_in(checked, arguments);
+  const Json& run = data_of_run.run;
   Services services(*checked.installation, context.console);
-  const auto tokenizer = services.tokenizer(tokenizer_folder(run, checked.manifest.resolved));
+  const auto tokenizer = services.tokenizer(data_of_run.tokenizer);
   const std::string what = run.value("train", Json::object()).value("scored", "assistant");
   int64_t left = arguments.integer("rows", 3, 1);
   std::ostream& out = context.console.out;
-  for (const Json& data : split_of(run, split)) {
+  for (const Json& data : data_of_run.entries) {
     const auto source = services.samples(data);
     out << data.at("path").get<std::string>() << ": " << source->size() << " samples\n";
     for (int64_t i = 0; i < source->size() && left > 0; ++i, --left) {
@@ -116,10 +80,7 @@ Command data_inspect_command() {
                    "Show samples as the model reads them, with what is scored marked",
                    "attune data inspect configs/quickstart.toml --stage dpo -n 2",
                    {{"FILE", "The manifest (TOML)"}},
-                   manifest_options()};
-  spec.options.push_back({"split", "NAME", "train (default) or eval"});
-  spec.options.push_back(
-      {"stage", "NAME", "Stage of a pipeline; by default the first that trains"});
+                   data_options()};
   spec.options.push_back({"rows,n", "N", "Samples to show (default 3)"});
   return {spec, &inspect};
 }

@@ -14,6 +14,8 @@ std::vector<Command> commands() {
           plan_command(),
           explain_command(),
           data_inspect_command(),
+          data_stats_command(),
+          data_convert_command(),
           plugins_list_command(),
           plugins_inspect_command(),
           import_command(),

@@ -24,6 +24,7 @@ std::vector<OptionSchema> read() {
   }
   const std::vector<OptionSchema> entry = at(at(all, "data").members, "train").members;
   at(at(all, "data").members, "eval").members = entry;
+  at(at(all, "data").members, "heldout").members = entry;
   at(at(all, "generate").members, "data").members = entry;
   at(at(all, "evaluate").members, "data").members = entry;
   return all;

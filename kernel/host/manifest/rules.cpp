@@ -15,24 +15,58 @@ bool given(const Json& table, const char* name) {
   return !value.is_number() || value.get<double>() != 0;
 }
 
-void exactly_one(const Json& out, const Node& root, const char* first, const char* second,
+void exactly_one(const Json& out, const Node& root, const std::vector<std::string>& names,
                  const std::string& example, Report& report) {
   const Member* table = root.find("train");
   if (!table || !table->value.is_table() || !out.contains("train")) return;
-  const bool has_first = given(out["train"], first), has_second = given(out["train"], second);
-  const std::string names = std::string("`") + first + "` and `" + second + "`";
-  if (!has_first && !has_second) {
-    report.add(table->key,
-               {"[train] needs one of " + names, "neither is given", "for example " + example});
+  std::vector<const Member*> there;
+  size_t count = 0;
+  std::string list;
+  for (const std::string& name : names) {
+    list += (list.empty() ? "`" : name == names.back() ? " and `" : ", `") + name + "`";
+    if (!given(out["train"], name.c_str())) continue;
+    ++count;
+    if (const Member* member = table->value.find(name)) there.push_back(member);
   }
-  if (!has_first || !has_second) return;
-  const Member* a = table->value.find(first);
-  const Member* b = table->value.find(second);
-  if (!a || !b) return;
-  const bool b_later =
-      std::pair(a->key.line, a->key.column) < std::pair(b->key.line, b->key.column);
-  report.add((b_later ? b : a)->key,
-             {"[train] takes one of " + names, "both are given", "take out one"});
+  if (count == 0) {
+    report.add(table->key, {"[train] needs one of " + list,
+                            names.size() == 2 ? "neither is given" : "none is given",
+                            "for example " + example});
+  }
+  if (there.size() < 2) return;
+  const Member* last = *std::ranges::max_element(
+      there, {}, [](const Member* m) { return std::pair(m->key.line, m->key.column); });
+  report.add(last->key, {"[train] takes one of " + list,
+                         there.size() == 2 ? "both are given" : "all are given",
+                         "leave one"});
+}
+
+// Entries of a mixture are repeated at their own rates: all have weights, and an epoch means nothing.
+void check_mixture(const Json& out, const Node& root, Report& report) {
+  const Member* list = root.find({"data", "train"});
+  if (!list || !list->value.is_list()) return;
+  const Member* weighted = nullptr;
+  const Node* bare = nullptr;
+  for (const Node& entry : list->value.items) {
+    const Member* weight = entry.find("weight");
+    const bool has = weight && weight->value.scalar.is_number() && weight->value.scalar.get<double>() > 0;
+    if (has && !weighted) weighted = weight;
+    if (!has) bare = &entry;
+    if (const Member* stream = entry.find("stream");
+        stream && stream->value.scalar == true &&
+        (out["data"].value("duplicates", "") == "drop" || !out["data"].value("heldout", Json::array()).empty())) {
+      report.add(stream->key, {"a stream cannot be cleaned of duplicates or held-out items", "its rows are not read beforehand",
+                               "take out `stream`, or `duplicates` and `heldout`"});
+    }
+  }
+  if (!weighted) return;
+  if (bare) {
+    report.add(bare->place, {"this entry of [[data.train]] has no weight, another has", "expected weight = ... above 0", "give every entry a weight, or none"});
+  }
+  if (const Member* epochs = root.find({"train", "epochs"})) {
+    report.add(epochs->key, {"`epochs` has no meaning in a mixture with weights", "its entries are repeated at different rates",
+                             "write `steps` or `tokens`"});
+  }
 }
 
 void check_betas(const Json& out, const Node& root, Report& report) {
@@ -85,8 +119,9 @@ bool is_name_character(char c, bool dots) {
 
 void check_train(const Json& out, const Node& root, const Scope& scope, Checker& checker) {
   Report& report = checker.report();
-  exactly_one(out, root, "steps", "epochs", "steps = 200", report);
-  exactly_one(out, root, "samples_per_step", "tokens_per_step", "tokens_per_step = 8192", report);
+  exactly_one(out, root, {"steps", "epochs", "tokens"}, "steps = 200", report);
+  exactly_one(out, root, {"samples_per_step", "tokens_per_step"}, "tokens_per_step = 8192", report);
+  check_mixture(out, root, report);
   check_betas(out, root, report);
   const Member* every = root.find({"train", "evaluate", "every"});
   if (every && every->value.scalar.is_number_integer() && every->value.scalar.get<int64_t>() > 0 && !root.find({"data", "eval"}) && !scope.partial) {

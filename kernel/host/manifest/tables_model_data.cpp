@@ -194,12 +194,29 @@ help = "Dataset plugin: maps a record to a sample"
 [data.members.train.members.path]
 type = "path"
 required = true
-help = "File of records, or the output of a stage"
+help = "File of records, folder of such, pattern with *, ? or [...], or the output of a stage"
 
-[data.members.train.members.format]
+[data.members.train.members.reader]
+type = "table"
+plugin = "reader/1"
+supplied = ["path"]
+help = "How to read the files, where their suffix does not say, with options: reader = { use = \"csv\", delimiter = \";\" }"
+
+[data.members.train.members.reader.members.use]
 type = "string"
-default = ""
-help = "Reader of the file; empty: by its suffix"
+required = true
+help = "Reader plugin"
+
+[data.members.train.members.weight]
+type = "float"
+default = 0.0
+min = 0.0
+help = "Share of this entry in a mixture; 0: entries follow each other"
+
+[data.members.train.members.stream]
+type = "bool"
+default = false
+help = "Map each row when its turn comes instead of all at the start; a row must give one sample"
 
 [data.members.train.members.limit]
 type = "int"
@@ -213,6 +230,37 @@ default = 0.0
 min = 0.0
 max = 1.0
 help = "Share of records that may be dropped because they do not map"
+
+[data.members.mix]
+type = "enum"
+default = "samples"
+choices = ["samples", "tokens"]
+help = "What the weights of a mixture are shares of"
+
+[data.members.duplicates]
+type = "enum"
+default = "keep"
+choices = ["keep", "drop"]
+help = "Whether training samples with the prompt and answers of an earlier one are left out"
+
+[data.members.heldout]
+type = "list"
+items = "table"
+default = []
+plugin = "dataset/1"
+help = "Items of benchmarks that must not be in the training data"
+
+[data.members.ngram]
+type = "int"
+default = 13
+min = 5
+help = "So many words in a row of a held-out item make a training sample contaminated (Brown et al., 2020)"
+
+[data.members.contaminated]
+type = "enum"
+default = "refuse"
+choices = ["refuse", "drop", "report"]
+help = "What is done with contaminated training samples"
 
 [data.members.eval]
 type = "list"

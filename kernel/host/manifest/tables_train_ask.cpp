@@ -89,13 +89,19 @@ help = "How long, in which batches, and what to write when"
 type = "int"
 default = 0
 min = 0
-help = "Optimizer steps; either this or `epochs`"
+help = "Optimizer steps; either this, `epochs` or `tokens`"
 
 [train.members.epochs]
 type = "float"
 default = 0.0
 min = 0.0
-help = "Passes over the data; either this or `steps`"
+help = "Passes over the data; either this, `steps` or `tokens`"
+
+[train.members.tokens]
+type = "int"
+default = 0
+min = 0
+help = "Tokens to train on, a budget; either this, `steps` or `epochs`"
 
 [train.members.samples_per_step]
 type = "int"

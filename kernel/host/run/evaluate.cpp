@@ -69,6 +69,7 @@ Json answer_json(const OwnedAnswer& answer) {
     json["text"] = answer.text;
     json["stop"] = stop_name(answer.stop);
   }
+  if (!answer.values.empty()) json["values"] = answer.values;
   json["tokens"] = answer.ids.size();
   if (!answer.logprobs.empty()) {
     json["logprob"] = std::accumulate(answer.logprobs.begin(), answer.logprobs.end(), 0.0);

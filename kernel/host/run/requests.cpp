@@ -12,17 +12,25 @@ OwnedAnswer::OwnedAnswer(const attune_answer& answer)
       id(answer.id),
       text(string(answer.text)),
       ids(answer.ids, answer.ids + answer.n_ids),
-      logprobs(answer.logprobs, answer.logprobs + (answer.logprobs ? answer.n_ids : 0)) {}
+      logprobs(answer.logprobs, answer.logprobs + (answer.logprobs ? answer.n_ids : 0)) {
+  if (answer.size < ATTUNE_END(attune_answer, n_outputs)) return;
+  n_places = answer.n_places;
+  n_outputs = answer.n_outputs;
+  values.assign(answer.values, answer.values + n_places * n_outputs);
+}
 
 attune_answer OwnedAnswer::c() const {
   attune_answer made{};
-  made.size = ATTUNE_END(attune_answer, n_ids);
+  made.size = ATTUNE_END(attune_answer, n_outputs);
   made.stop = stop;
   made.id = id;
   made.text = str(text);
   made.ids = ids.data();
   made.logprobs = logprobs.empty() ? nullptr : logprobs.data();
   made.n_ids = ids.size();
+  made.values = values.data();
+  made.n_places = n_places;
+  made.n_outputs = n_outputs;
   return made;
 }
 

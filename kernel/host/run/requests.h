@@ -17,6 +17,8 @@ struct OwnedAnswer {
   std::string text;
   std::vector<int64_t> ids;
   std::vector<double> logprobs;
+  std::vector<double> values;
+  size_t n_places = 0, n_outputs = 0;  ///< of the values
 
   explicit OwnedAnswer(const attune_answer& answer);
   /// Borrowed: valid while this is.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/host/run/stamp.h"
 
+#include "kernel/host/services/data_files.h"
 #include "kernel/host/services/digest.h"
 #include "kernel/host/services/files.h"
 
@@ -17,6 +18,9 @@ void gather_inputs(const Json& value, Json& inputs) {
   }
   if (!value.is_string()) return;
   const auto& text = value.get_ref<const std::string&>();
+  if (text.starts_with("/")) {
+    for (const std::string& file : matching_files(text)) inputs[file] = sha256_tree(file);
+  }
   std::error_code problem;
   if (!text.starts_with("/") || text.size() > 4000 || inputs.contains(text) ||
       !fs::exists(text, problem))

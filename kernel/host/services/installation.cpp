@@ -21,7 +21,7 @@ class UsedPlugins {
   void add_run(const Json& run) {
     if (run.contains("model")) add_model(run["model"]);
     if (run.contains("algorithm")) add("algorithm/1", run["algorithm"]);
-    for (const char* split : {"train", "eval"}) {
+    for (const char* split : {"train", "eval", "heldout"}) {
       if (run.contains("data") && run["data"].contains(split))
         add_each("dataset/1", run["data"][split]);
     }

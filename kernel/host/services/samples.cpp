@@ -43,21 +43,48 @@ std::string fault_of(const attune_sample& sample) {
   return "";
 }
 
-/// Rows through the reader and the dataset.
+/// Rows of all files, through their readers and the dataset.
 class Mapper {
  public:
-  explicit Mapper(SamplePlugins& plugins) : plugins_(plugins) {}
+  explicit Mapper(SamplePlugins& plugins) : plugins_(plugins) {
+    int64_t total = 0;
+    for (const OpenFile& file : plugins.files) {
+      int64_t count = 0;
+      file.failure.check(file.reader->count(file.reader->self, &count), "counting rows",
+                         Exit::kData);
+      ends_.push_back(total += count);
+    }
+  }
 
-  int64_t rows() const {
-    int64_t count = 0;
-    plugins_.reader_failure.check(plugins_.reader->count(plugins_.reader->self, &count),
-                                  "counting rows", Exit::kData);
-    return count;
+  int64_t rows() const { return ends_.back(); }
+
+  std::string describe(int64_t row) const {
+    const size_t file = file_of(row);
+    return std::filesystem::path(plugins_.files[file].path).filename().string() + " row " +
+           std::to_string(row - first_of(file) + 1);
   }
 
   /// Calls `use(row, samples, why)` for each row; `why` is empty unless the row does not map.
   template <typename Use>
   void each(int64_t first, int64_t n, Use use) const {
+    while (n > 0) {
+      const size_t file = file_of(first);
+      const int64_t here = std::min(n, ends_[file] - first);
+      each_of_file(file, first, here, use);
+      first += here;
+      n -= here;
+    }
+  }
+
+ private:
+  size_t file_of(int64_t row) const {
+    return static_cast<size_t>(std::upper_bound(ends_.begin(), ends_.end(), row) - ends_.begin());
+  }
+  int64_t first_of(size_t file) const { return file == 0 ? 0 : ends_[file - 1]; }
+
+  template <typename Use>
+  void each_of_file(size_t file, int64_t first, int64_t n, Use use) const {
+    const OpenFile& open = plugins_.files[file];
     int64_t row = first;
     const auto take = [&](const attune_value* record) {
       std::vector<SampleBuilder> samples;
@@ -65,21 +92,22 @@ class Mapper {
       if (!why.empty()) samples.clear();
       use(row++, samples, why);
     };
-    plugins_.reader_failure.check(collect<ValueSinkOf>(take,
-                                                       [&](const attune_value_sink* sink) {
-                                                         return plugins_.reader->read(
-                                                             plugins_.reader->self, first, n, sink);
-                                                       }),
-                                  "row " + std::to_string(row + 1), Exit::kData);
+    open.failure.check(collect<ValueSinkOf>(take,
+                                            [&](const attune_value_sink* sink) {
+                                              return open.reader->read(open.reader->self,
+                                                                       first - first_of(file), n,
+                                                                       sink);
+                                            }),
+                       describe(std::min(row, ends_[file] - 1)), Exit::kData);
     if (row != first + n) {
-      throw ExitError(Exit::kData, plugins_.reader_failure.who() + ": gave " +
+      throw ExitError(Exit::kData, open.path + ": " + open.failure.who() + " gave " +
                                        std::to_string(row - first) + " of " + std::to_string(n) +
-                                       " rows from row " + std::to_string(first + 1) +
+                                       " rows from row " +
+                                       std::to_string(first - first_of(file) + 1) +
                                        "; has the file changed?");
     }
   }
 
- private:
   std::string map(const attune_value& record, std::vector<SampleBuilder>& samples) const {
     std::string fault;
     const auto take = [&](const attune_sample* sample) {
@@ -96,6 +124,7 @@ class Mapper {
   }
 
   SamplePlugins& plugins_;
+  std::vector<int64_t> ends_;  ///< per file: rows up to and with it
 };
 
 std::string percent(double share) {
@@ -110,7 +139,7 @@ std::string complaint(const SampleOptions& options, const std::string& dataset,
                      std::to_string(rows) + " rows do not map with " + dataset +
                      " (allowed: " + percent(options.max_dropped) + ")";
   for (size_t i = 0; i < std::min(dropped.size(), kNamedRows); ++i) {
-    text += "\n  row " + std::to_string(dropped[i].record) + ": " + dropped[i].why;
+    text += "\n  " + dropped[i].row + ": " + dropped[i].why;
   }
   if (dropped.size() > kNamedRows) {
     text += "\n  and " + std::to_string(dropped.size() - kNamedRows) + " more";
@@ -122,22 +151,43 @@ std::string complaint(const SampleOptions& options, const std::string& dataset,
          "\n  Mend the rows or the dataset's options, or allow the loss: max_dropped = " + share;
 }
 
-class MappedSamples final : public SampleSource {
+/// What a source with or without a look at every row has in common.
+class RowSamples : public SampleSource {
+ public:
+  RowSamples(SamplePlugins plugins, SampleOptions options)
+      : plugins_(std::move(plugins)), options_(std::move(options)), mapper_(plugins_) {
+    rows_ = options_.limit > 0 ? std::min(options_.limit, mapper_.rows()) : mapper_.rows();
+  }
+
+ protected:
+  void refuse_if_empty() const {
+    if (size() > 0) return;
+    throw ExitError(Exit::kData, options_.path + ": has no samples: " + std::to_string(rows_) +
+                                     " rows were read with " + plugins_.dataset_failure.who());
+  }
+  std::string digest_of(const std::function<std::string(const std::string& file)>& of_file) const {
+    Sha256 digest;
+    for (const OpenFile& file : plugins_.files) digest.add(of_file(file.path));
+    return digest.add_sized(options_.mapping).add_sized(std::to_string(options_.limit)).hex();
+  }
+
+  SamplePlugins plugins_;
+  SampleOptions options_;
+  Mapper mapper_;
+  int64_t rows_ = 0;
+};
+
+class MappedSamples final : public RowSamples {
  public:
   MappedSamples(SamplePlugins plugins, SampleOptions options,
                 const std::function<void(const std::vector<DroppedRow>&)>& dropped)
-      : plugins_(std::move(plugins)), options_(std::move(options)), mapper_(plugins_) {
-    const int64_t there_are = mapper_.rows();
-    rows_ = options_.limit > 0 ? std::min(options_.limit, there_are) : there_are;
+      : RowSamples(std::move(plugins), std::move(options)) {
     const std::vector<DroppedRow> lost = count_samples();
     if (double(lost.size()) > options_.max_dropped * double(rows_)) {
       throw ExitError(Exit::kData,
                       complaint(options_, plugins_.dataset_failure.who(), lost, rows_));
     }
-    if (size() == 0) {
-      throw ExitError(Exit::kData, options_.path + ": has no samples: " + std::to_string(rows_) +
-                                       " rows were read with " + plugins_.dataset_failure.who());
-    }
+    refuse_if_empty();
     if (!lost.empty()) dropped(lost);
   }
 
@@ -167,18 +217,8 @@ class MappedSamples final : public SampleSource {
     return made;
   }
 
-  std::string digest() const override {
-    return Sha256()
-        .add(sha256_file(options_.path))
-        .add_sized(options_.mapping)
-        .add_sized(std::to_string(options_.limit))
-        .hex();
-  }
-
-  std::string describe(int64_t index) const override {
-    return std::filesystem::path(options_.path).filename().string() + " row " +
-           std::to_string(row_of(index) + 1);
-  }
+  std::string digest() const override { return digest_of(sha256_file); }
+  std::string describe(int64_t index) const override { return mapper_.describe(row_of(index)); }
 
  private:
   std::vector<DroppedRow> count_samples() {
@@ -189,7 +229,7 @@ class MappedSamples final : public SampleSource {
       mapper_.each(
           first, std::min(kRowsPerRead, rows_ - first),
           [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
-            if (!why.empty()) lost.push_back({row + 1, why});
+            if (!why.empty()) lost.push_back({mapper_.describe(row), why});
             ends_.push_back(total += static_cast<int64_t>(samples.size()));
           });
     }
@@ -206,13 +246,44 @@ class MappedSamples final : public SampleSource {
     return std::to_string(row + 1) + (several ? "." + std::to_string(within + 1) : "");
   }
 
-  SamplePlugins plugins_;
-  SampleOptions options_;
-  Mapper mapper_;
-  int64_t rows_ = 0;
   std::vector<int64_t> ends_;  ///< per row: samples up to and with it
   int64_t cached_row_ = -1;
   std::vector<SampleBuilder> cached_;
+};
+
+class StreamedSamples final : public RowSamples {
+ public:
+  StreamedSamples(SamplePlugins plugins, SampleOptions options)
+      : RowSamples(std::move(plugins), std::move(options)) {
+    refuse_if_empty();
+  }
+
+  int64_t size() const override { return rows_; }
+
+  SampleBuilder at(int64_t index) override {
+    SampleBuilder made;
+    mapper_.each(
+        index, 1, [&](int64_t, std::vector<SampleBuilder>& samples, const std::string& why) {
+          if (!why.empty()) throw Error(why);
+          if (samples.size() != 1) {
+            throw Error("gives " + std::to_string(samples.size()) +
+                        " samples, and in a stream each row must give one; take out stream = true");
+          }
+          made = std::move(samples[0]);
+        });
+    if (made.c().id.size == 0) made.id(std::to_string(index + 1));
+    return made;
+  }
+
+  /// Reading everything is what a stream is to avoid: names, sizes and times of change instead.
+  std::string digest() const override {
+    return digest_of([](const std::string& file) {
+      const auto changed = std::filesystem::last_write_time(file).time_since_epoch().count();
+      return file + " " + std::to_string(std::filesystem::file_size(file)) + " " +
+             std::to_string(changed);
+    });
+  }
+  std::string describe(int64_t index) const override { return mapper_.describe(index); }
 };
 
 }  // namespace
@@ -220,6 +291,9 @@ class MappedSamples final : public SampleSource {
 std::unique_ptr<SampleSource> open_samples(
     SamplePlugins plugins, SampleOptions options,
     const std::function<void(const std::vector<DroppedRow>&)>& dropped) {
+  if (options.stream) {
+    return std::make_unique<StreamedSamples>(std::move(plugins), std::move(options));
+  }
   return std::make_unique<MappedSamples>(std::move(plugins), std::move(options), dropped);
 }
 
@@ -230,7 +304,7 @@ FirstRows map_first_rows(SamplePlugins& plugins, int64_t rows) {
   if (found.rows == 0) return found;
   mapper.each(0, found.rows,
               [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
-                if (!why.empty()) found.dropped.push_back({row + 1, why});
+                if (!why.empty()) found.dropped.push_back({mapper.describe(row), why});
                 found.samples += static_cast<int64_t>(samples.size());
               });
   return found;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "kernel/host/services/data_files.h"
 #include "kernel/host/services/digest.h"
 #include "kernel/host/services/files.h"
 #include "kernel/host/services/tokenizer.h"
@@ -157,44 +158,75 @@ void Services::write_tensors(const std::string& path, std::span<const attune_ten
                 "writing " + path);
 }
 
-Provider Services::reader_for(const Json& data) {
-  const std::string format = data.value("format", ""), path = data.at("path");
-  if (!format.empty()) return installation_.registry().resolve("reader/1", format);
-  return installation_.registry().by_suffix("reader/1", path);
+Provider Services::reader_for(const Json& entry, const std::string& file) {
+  if (entry.contains("reader") && entry["reader"].contains("use"))
+    return installation_.registry().resolve("reader/1", entry["reader"]["use"].get<std::string>());
+  return installation_.registry().by_suffix("reader/1", file);
 }
 
-SamplePlugins Services::sample_plugins(const Json& data) {
-  const std::string path = data.at("path");
-  if (!fs::exists(path)) {
-    throw ExitError(Exit::kData,
-                    path + ": there is no such data file; check the path in the manifest");
+SamplePlugins Services::sample_plugins(const Json& entry) {
+  const bool named = entry.contains("reader") && entry["reader"].contains("use");
+  const auto known = [&](const std::string& file) {
+    const auto providers = installation_.registry().providers("reader/1");
+    return named || std::any_of(providers.begin(), providers.end(), [&](const ProviderInfo& reader) {
+             const Json suffixes = reader.metadata.value("suffixes", Json::array());
+             return std::any_of(suffixes.begin(), suffixes.end(), [&](const Json& suffix) {
+               return file.ends_with(suffix.get_ref<const std::string&>());
+             });
+           });
+  };
+  const Provider dataset =
+      installation_.registry().resolve("dataset/1", entry.at("use").get<std::string>());
+  SamplePlugins plugins{
+      {},
+      make<attune_dataset>(dataset, entry.value("options", Json::object()), Exit::kManifest),
+      failure_of(dataset)};
+  for (const std::string& file : data_files(entry.at("path"), known)) {
+    const Provider reader = reader_for(entry, file);
+    Json options = named ? entry["reader"].value("options", Json::object()) : Json::object();
+    options["path"] = file;
+    plugins.files.push_back(
+        {file, make<attune_reader>(reader, options, Exit::kData), failure_of(reader)});
   }
-  const Provider reader = reader_for(data);
-  const Provider dataset =
-      installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
-  return {make<attune_reader>(reader, {{"path", path}}, Exit::kData), failure_of(reader),
-          make<attune_dataset>(dataset, data.value("options", Json::object()), Exit::kManifest),
-          failure_of(dataset)};
+  return plugins;
 }
 
-std::unique_ptr<SampleSource> Services::samples(const Json& data) {
+std::unique_ptr<SampleSource> Services::samples(const Json& entry) {
   const Provider dataset =
-      installation_.registry().resolve("dataset/1", data.at("use").get<std::string>());
+      installation_.registry().resolve("dataset/1", entry.at("use").get<std::string>());
   SampleOptions options;
-  options.path = data.at("path");
+  options.path = entry.at("path");
   options.mapping = dataset.use() + " " + dataset.plugin->version + " " +
-                    data.value("options", Json::object()).dump();
-  options.limit = data.value("limit", int64_t{0});
-  options.max_dropped = data.value("max_dropped", 0.0);
-  return open_samples(sample_plugins(data), options, [&](const std::vector<DroppedRow>& dropped) {
+                    entry.value("options", Json::object()).dump();
+  if (entry.contains("reader")) options.mapping += " " + entry["reader"].dump();
+  options.limit = entry.value("limit", int64_t{0});
+  options.max_dropped = entry.value("max_dropped", 0.0);
+  options.stream = entry.value("stream", false);
+  return open_samples(sample_plugins(entry), options, [&](const std::vector<DroppedRow>& dropped) {
     Json rows = Json::array();
     for (const DroppedRow& row : dropped) {
-      rows.push_back({{"row", row.record}, {"why", row.why}});
-      log(ATTUNE_LOG_WARN,
-          options.path + " row " + std::to_string(row.record) + " is dropped: " + row.why);
+      rows.push_back({{"row", row.row}, {"why", row.why}});
+      log(ATTUNE_LOG_WARN, row.row + " is dropped: " + row.why);
     }
     notes_["dropped"].push_back({{"path", options.path}, {"rows", rows}});
   });
+}
+
+SampleSources Services::sources(const Json& data, const std::string& split) {
+  SampleSources made;
+  for (const Json& entry : data.at(split)) made.push_back(samples(entry));
+  const Json heldout = data.value("heldout", Json::array());
+  FilterOptions options{data.value("duplicates", "keep") == "drop",
+                        data.value("contaminated", "refuse")};
+  if (split != "train" || (!options.drop_duplicates && heldout.empty())) return made;
+  HeldoutItems items(data.value("ngram", size_t{13}));
+  for (const Json& entry : heldout) items.add(*samples(entry));
+  notes_["filtered"] = filter_samples(made, items, options);
+  log(ATTUNE_LOG_INFO, "training data: " + notes_["filtered"]["duplicates"].dump() +
+                           " duplicates left out, " + notes_["filtered"]["contaminated"].dump() +
+                           " samples hold words of " + std::to_string(items.size()) +
+                           " held-out items");
+  return made;
 }
 
 void Services::metrics(int64_t step, const Json& row) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernel/host/services/checkpoint.h"
+#include "kernel/host/services/data_filter.h"
 #include "kernel/host/services/installation.h"
 #include "kernel/host/services/metrics.h"
 #include "kernel/host/services/progress.h"
@@ -33,7 +34,8 @@ class Services final : public RunServices {
   std::unique_ptr<Checkpoint> checkpoint(const std::string& path) override;
   void write_tensors(const std::string& path, std::span<const attune_tensor> tensors,
                      const Json& metadata) override;
-  std::unique_ptr<SampleSource> samples(const Json& data) override;
+  std::unique_ptr<SampleSource> samples(const Json& entry) override;
+  SampleSources sources(const Json& data, const std::string& split) override;
   void metrics(int64_t step, const Json& row) override;
   void rewind_metrics(int64_t step) override;
   void progress(std::string_view phase, int64_t done, int64_t total) override;
@@ -43,7 +45,7 @@ class Services final : public RunServices {
   Json notes() const override { return notes_; }
   void check_cancelled() const override;
 
-  /// The reader and the dataset of one data entry, opened.
+  /// The readers and the dataset of one data entry, opened.
   SamplePlugins sample_plugins(const Json& data);
 
  private:
@@ -51,7 +53,7 @@ class Services final : public RunServices {
   template <typename Table>
   Plugin<Table> make(const Provider& provider, const Json& options, Exit exit);
   PluginFailure failure_of(const Provider& provider);
-  Provider reader_for(const Json& data);
+  Provider reader_for(const Json& entry, const std::string& file);
 
   Installation& installation_;
   Console& console_;

@@ -3,7 +3,8 @@
 // chosen answer's tokens and l of the rejected one's:
 //   margin_sum  = sum w - sum l        accuracy_sum  = 1 if margin_sum > 0, 0.5 if it is 0, else 0
 //   margin_mean = mean w - mean l      accuracy_mean = the same of margin_mean
-// The sum is what preference losses compare; the mean does not reward being short.
+// The sum is what preference losses compare; the mean does not reward being short. By the reward r of a reward model:
+//   margin = r_w - r_l             accuracy = 1 if margin > 0, 0.5 if it is 0, else 0
 #include <cmath>
 #include <string>
 
@@ -30,11 +31,19 @@ Likelihood likelihood(const attune_answer& answer, const char* side) {
   return {sum, sum / static_cast<double>(answer.n_ids)};
 }
 
+double reward(const attune_answer& answer) {
+  if (answer.size < ATTUNE_END(attune_answer, n_outputs) || answer.n_places != 1 || answer.n_outputs != 1) {
+    throw Error("expected one reward for an answer, found " + std::to_string(answer.n_places) + " places of " + std::to_string(answer.n_outputs) +
+                " values; use a model with one score for the whole answer");
+  }
+  return answer.values[0];
+}
+
 double won(double margin) { return margin > 0 ? 1 : margin < 0 ? 0 : 0.5; }
 
 class PreferenceAccuracy {
  public:
-  explicit PreferenceAccuracy(Value) {}
+  explicit PreferenceAccuracy(Value options) : reward_(options["by"].text() == "reward") {}
 
   void request(const attune_sample& pair, const RequestSink& emit) const {
     if (pair.n_views != 2) {
@@ -44,7 +53,7 @@ class PreferenceAccuracy {
     }
     for (size_t v = 0; v < 2; ++v) {
       auto made =
-          make_request(ATTUNE_REQUEST_LIKELIHOOD, pair.views[v].turns, pair.views[v].n_turns);
+          make_request(reward_ ? ATTUNE_REQUEST_VALUES : ATTUNE_REQUEST_LIKELIHOOD, pair.views[v].turns, pair.views[v].n_turns);
       made.n_prompt = pair.n_prompt;
       emit(made);
     }
@@ -54,6 +63,10 @@ class PreferenceAccuracy {
     if (answers.size() != 2) {
       throw Error("expected 2 answers, found " + std::to_string(answers.size()), ATTUNE_E_INTERNAL);
     }
+    if (reward_) {
+      const double margin = reward(*answers[0]) - reward(*answers[1]);
+      return {{"accuracy", won(margin)}, {"margin", margin}};
+    }
     const auto chosen = likelihood(*answers[0], "chosen");
     const auto rejected = likelihood(*answers[1], "rejected");
     const double sum = chosen.sum - rejected.sum, mean = chosen.mean - rejected.mean;
@@ -62,6 +75,9 @@ class PreferenceAccuracy {
             {"margin_sum", sum},
             {"margin_mean", mean}};
   }
+
+ private:
+  bool reward_;
 };
 
 ATTUNE_EVALUATOR(preference_accuracy, "preference_accuracy", PreferenceAccuracy);

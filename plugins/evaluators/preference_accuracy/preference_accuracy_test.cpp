@@ -10,6 +10,8 @@ namespace {
 using namespace attune;
 using namespace attune::testing;
 
+const Json kByLikelihood = {{"by", "likelihood"}}, kByReward = {{"by", "reward"}};
+
 SampleBuilder pair() {
   SampleBuilder made;
   made.prompt_turns(1);
@@ -19,7 +21,7 @@ SampleBuilder pair() {
 }
 
 TEST(PreferenceAccuracy, AsksForTheLikelihoodOfBothAnswers) {
-  EvaluatorUnderTest evaluator("preference_accuracy");
+  EvaluatorUnderTest evaluator("preference_accuracy", kByLikelihood);
 
   EXPECT_EQ(evaluator.ask(pair()), Json({"likelihood 1 | user: Why? | assistant: So.",
                                          "likelihood 1 | user: Why? | assistant: No."}));
@@ -41,15 +43,26 @@ TEST(PreferenceAccuracy, ComparesSumsAndMeans) {
       {"[[-2], [-1, -1]]",
        R"({"accuracy_sum": 0.5, "accuracy_mean": 0.0, "margin_sum": 0.0, "margin_mean": -1.0})"},
   };
-  EvaluatorUnderTest evaluator("preference_accuracy");
+  EvaluatorUnderTest evaluator("preference_accuracy", kByLikelihood);
   for (const Row& row : rows) {
     EXPECT_EQ(evaluator.score(pair(), Json::parse(row.answers)), Json::parse(row.metrics))
         << row.answers;
   }
 }
 
+TEST(PreferenceAccuracy, ComparesRewards) {
+  EvaluatorUnderTest evaluator("preference_accuracy", kByReward);
+
+  EXPECT_EQ(evaluator.ask(pair()), Json({"values 1 | user: Why? | assistant: So.", "values 1 | user: Why? | assistant: No."}));
+  EXPECT_EQ(evaluator.score(pair(), {2.0, -1.5}), Json::parse(R"({"accuracy": 1.0, "margin": 3.5})"));
+  EXPECT_EQ(evaluator.score(pair(), {1.0, 2.0}), Json::parse(R"({"accuracy": 0.0, "margin": -1.0})"));
+  EXPECT_EQ(evaluator.score(pair(), {1.0, 1.0}), Json::parse(R"({"accuracy": 0.5, "margin": 0.0})"));
+  EXPECT_EQ(refusal([&] { evaluator.score(pair(), Json::parse("[[-1], [-1]]")); }),
+            "expected one reward for an answer, found 0 places of 0 values; use a model with one score for the whole answer");
+}
+
 TEST(PreferenceAccuracy, RefusesWhatCannotBeCompared) {
-  EvaluatorUnderTest evaluator("preference_accuracy");
+  EvaluatorUnderTest evaluator("preference_accuracy", kByLikelihood);
   SampleBuilder single;
   single.prompt_turns(1).add({.messages = {{"user", "Why?"}, {"assistant", "So."}}});
   const double nan = std::numeric_limits<double>::quiet_NaN();

@@ -73,35 +73,12 @@ class Csv {
     try {
       std::vector<std::string> fields =
           parse_row(rest.substr(0, row_size(rest, delimiter_)), delimiter_);
-      for (const std::string& field : fields) check_utf8(at, field);
+      for (const std::string& field : fields) {
+        if (const auto fault = utf8_fault(field)) refuse(at, *fault);
+      }
       return fields;
     } catch (const BadRow& error) {
       refuse(at + error.at(), error.what());
-    }
-  }
-
-  void check_utf8(size_t at, std::string_view text) const {
-    for (size_t i = 0; i < text.size();) {
-      const unsigned char lead = text[i];
-      const size_t size = lead < 0x80   ? 1
-                          : lead < 0xC2 ? 0
-                          : lead < 0xE0 ? 2
-                          : lead < 0xF0 ? 3
-                          : lead < 0xF5 ? 4
-                                        : 0;
-      bool good = size > 0 && i + size <= text.size();
-      for (size_t k = 1; good && k < size; ++k)
-        good = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
-      const unsigned char second = good && size > 1 ? text[i + 1] : 0x90;
-      // Overlong forms, surrogates and what lies beyond U+10FFFF.
-      good = good && !(lead == 0xE0 && second < 0xA0) && !(lead == 0xED && second > 0x9F) &&
-             !(lead == 0xF0 && second < 0x90) && !(lead == 0xF4 && second > 0x8F);
-      if (!good) {
-        constexpr char kDigits[] = "0123456789ABCDEF";
-        refuse(at, std::string("no valid UTF-8, found the byte 0x") + kDigits[lead >> 4] +
-                       kDigits[lead & 15] + "; convert the file");
-      }
-      i += size;
     }
   }
 

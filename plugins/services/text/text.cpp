@@ -44,7 +44,9 @@ class Text {
     Arena arena;
     for (int64_t i = first; i < end; ++i, arena.clear()) {
       const auto [from, to] = records_[static_cast<size_t>(i)];
-      emit(arena.map({{"text", arena.text(file_.text().substr(from, to - from))}}));
+      const std::string_view text = file_.text().substr(from, to - from);
+      if (const auto fault = utf8_fault(text)) throw Error(path_ + ":" + std::to_string(file_.line_of(from)) + ": " + *fault);
+      emit(arena.map({{"text", arena.text(text)}}));
     }
   }
 

@@ -32,4 +32,11 @@ TEST(TextReader, FindsNothingInABlankFile) {
 
 TEST(TextReader, LeavesOutTheByteOrderMark) { EXPECT_EQ(read("\xEF\xBB\xBFx", "line"), (Texts{"x"})); }
 
+TEST(TextReader, RefusesWhatIsNoUtf8) {
+  for (const char* text : {"ok\n\xE4\n", "ok\n\xC0\x80\n", "ok\n\xED\xA0\x80\n", "ok\n\xF4\x90\x80\x80\n"}) {
+    const std::string said = records_of("text", text, {{"unit", "line"}}).get<std::string>();
+    EXPECT_TRUE(said.starts_with("FILE:2: no valid UTF-8, found the byte 0x")) << said;
+  }
+}
+
 }  // namespace

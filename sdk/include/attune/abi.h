@@ -280,13 +280,14 @@ typedef struct attune_weights {          /* options: path (a file; "" for an ins
 
 /* ---- kind "generator/1": requests -> answers ------------------------------------------------------------------------- */
 
-enum { ATTUNE_REQUEST_GENERATE = 1, ATTUNE_REQUEST_LIKELIHOOD = 2 };
+/* VALUES: what a value head says at the end of the answer, or, where it judges tokens, at the end of each step. */
+enum { ATTUNE_REQUEST_GENERATE = 1, ATTUNE_REQUEST_LIKELIHOOD = 2, ATTUNE_REQUEST_VALUES = 3 };
 
 typedef struct attune_request {
   uint32_t size;
   int32_t kind;
   uint64_t id;                           /* the random stream of a request is keyed by (seed, id) */
-  const attune_turn *turns;              /* GENERATE: the prompt. LIKELIHOOD: prompt and answer */
+  const attune_turn *turns;              /* GENERATE: the prompt. Else: prompt and answer */
   size_t n_turns;
   size_t n_prompt;                       /* LIKELIHOOD: turns before this one are not scored */
   int64_t max_tokens;
@@ -310,6 +311,8 @@ typedef struct attune_answer {
   const int64_t *ids;                    /* GENERATE: sampled tokens. LIKELIHOOD: scored tokens */
   const double *logprobs;                /* of each id under the model, nats */
   size_t n_ids;
+  const double *values;                  /* VALUES: n_places x n_outputs, row by row; raw, no sigmoid or softmax */
+  size_t n_places, n_outputs;
 } attune_answer;
 
 typedef struct attune_answer_sink {
