@@ -35,7 +35,7 @@ MicroBatch pack(std::span<const Encoded* const> samples, int64_t axes, at::Devic
   std::vector<int64_t> ids, rows, targets, heads, sequences, of_sample, rank, chosen, rejected;
   std::vector<std::vector<int64_t>> positions{size_t(axes)};
   std::vector<int64_t> mark_rows, marks, kinds;
-  std::vector<float> weights, lengths, rating, desirable, safe, steps;
+  std::vector<float> weights, lengths, rating, desirable, ratio, safe, steps;
 
   for (const Encoded* sample : samples) {
     const int64_t first_row = int64_t(ids.size()), first_sequence = int64_t(lengths.size());
@@ -66,6 +66,7 @@ MicroBatch pack(std::span<const Encoded* const> samples, int64_t axes, at::Devic
       rank.push_back(a == 0 ? 0 : ties ? rank.back() : a);
       rating.push_back(labels.rating);
       desirable.push_back(labels.desirable);
+      ratio.push_back(labels.ratio);
       safe.push_back(labels.safe);
       kinds.push_back(labels.kind);
       of_sample.push_back(int64_t(micro.units.size()));
@@ -99,6 +100,7 @@ MicroBatch pack(std::span<const Encoded* const> samples, int64_t axes, at::Devic
   micro.scores.rank_B = as_tensor(rank, device);
   micro.scores.rating_B = at::tensor(rating, at::kFloat).to(device);
   micro.scores.desirable_B = at::tensor(desirable, at::kFloat).to(device);
+  micro.scores.ratio_B = at::tensor(ratio, at::kFloat).to(device);
   micro.mark_row_M = as_tensor(mark_rows, device);
   micro.scores.mark_M = as_tensor(marks, device);
   micro.scores.step_M = at::tensor(steps, at::kFloat).to(device);

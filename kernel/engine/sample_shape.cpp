@@ -2,6 +2,7 @@
 #include "kernel/engine/sample_shape.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace attune {
 namespace {
@@ -43,6 +44,8 @@ void SampleShape::check(const attune_sample& sample) const {
 
 void SampleShape::desirable(const attune_sample& sample) {
   if (!label(sample, "desirable").is_bool()) throw Error("expected the label `desirable` (true or false), found none");
+  const Value ratio = label(sample, "ratio");
+  if (ratio && !(ratio.number() >= 0 && std::isfinite(ratio.number()))) throw Error("label `ratio`: expected a finite number of 0 or more");
 }
 
 std::vector<float> SampleShape::steps(const attune_sample& sample) {
@@ -64,6 +67,7 @@ std::vector<AnswerLabels> SampleShape::labels(const attune_sample& sample) const
     AnswerLabels one;
     one.rating = float(sample.views[v].rating);
     if (takes("unpaired")) one.desirable = sample.n_views > 1 ? float(v == 0) : float(label(sample, "desirable").boolean());
+    if (takes("unpaired") && label(sample, "ratio").is_number()) one.ratio = float(label(sample, "ratio").number());
     if (safe_) one.safe = float(label(sample, "safe")[v].boolean());
     if (takes("labelled")) one.kind = label(sample, "class").integer();
     if (takes("steps")) one.steps = steps(sample);

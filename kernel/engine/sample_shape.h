@@ -16,7 +16,7 @@ namespace attune {
 ///   ranking      two answers or more, best first
 ///   steps        one answer with the label `steps`, a list of 1, 0 and -1, one for each text part of its last turn
 ///   labelled     one conversation with the label `class`, an integer
-///   unpaired     one answer with the label `desirable`; a pair counts as one desirable and one undesirable answer
+///   unpaired     one answer with the label `desirable`, perhaps `ratio`, a number; a pair counts as one desirable and one undesirable answer
 /// `answers` how many answers there must be, and `safe` that the label `safe` must hold a truth value for each.
 class SampleShape {
  public:

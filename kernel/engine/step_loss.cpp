@@ -79,7 +79,7 @@ Scores merge(std::span<const MicroBatch> micros) {
   Scores all;
   for (at::Tensor Scores::* field : {&Scores::logprob_U, &Scores::reference_U, &Scores::weight_U, &Scores::uniform_U,
                                      &Scores::collision_U, &Scores::length_B, &Scores::rank_B, &Scores::rating_B,
-                                     &Scores::desirable_B, &Scores::safe_B, &Scores::class_B, &Scores::step_M, &Scores::value_MK,
+                                     &Scores::desirable_B, &Scores::ratio_B, &Scores::safe_B, &Scores::class_B, &Scores::step_M, &Scores::value_MK,
                                      &Scores::mismatched_S, &Scores::mismatched_reference_S}) {
     all.*field = joined(field, nullptr);
   }

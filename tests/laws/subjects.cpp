@@ -69,6 +69,7 @@ EncodeOptions AlgorithmUnderLaw::encoding(int64_t max_length, bool share_prompt)
 AnswerLabels AlgorithmUnderLaw::labels(size_t sample, size_t answer) const {
   return {.rating = float(answers() - answer),
           .desirable = float((sample + answer) % 2 == 0),
+          .ratio = 0.5f + float(sample),
           .safe = float((sample + answer) % 3 == 0),
           .kind = int64_t(sample % 2),
           .steps = {float(int64_t(sample % 3) - 1), 1, -1}};

@@ -201,13 +201,14 @@ def bco(b, still, o):
     delta = mean(seen)
     if o.get("shift") == "classes":
         delta = mean(mean(r for r, d in zip(seen, b.desirable) if d == kind) for kind in (0, 1))
-    return sum(-ls(beta * r - delta) if d else -ls(delta - beta * r) for r, d in zip(b.ratios(), b.desirable))
+    weight = b.ratio if o.get("density_ratio") else [1] * len(b.desirable)
+    return sum(-ls(beta * r - delta) if d else -k * ls(delta - beta * r) for r, d, k in zip(b.ratios(), b.desirable, weight))
 
 
 def orpo(b, still, o):
     pairs, a = b.pairs(), b.means(b.logprob)
     odds = [log(exp(x) / (1 - exp(x))) for x in a]
-    likelihoods = nll(b, pairs, o.get("nll_average", "answer"))
+    likelihoods = nll(b, pairs, o.get("nll_average", "batch" if o.get("profile") == "trl" else "answer"))
     return sum(n - mpf(o.get("lambda", 0.1)) * ls(odds[w] - odds[l]) for n, (w, l) in zip(likelihoods, pairs))
 
 
@@ -215,7 +216,8 @@ def simpo(b, still, o):
     alpha, a = mpf(o.get("alpha", 0)), b.means(b.logprob)
     u = [(1 - exp(x) ** -alpha) / alpha for x in a] if alpha else a
     beta, gamma, eps = mpf(o.get("beta", 2)), mpf(o.get("gamma", 1)), mpf(o.get("label_smoothing", 0))
-    return sum(logistic(beta * (u[w] - u[l]) - gamma, eps) for w, l in b.pairs())
+    weight = mpf(o.get("nll_weight", 1 if o.get("profile") == "trl" else 0))
+    return sum(logistic(beta * (u[w] - u[l]) - gamma, eps) + weight * n for (w, l), n in zip(b.pairs(), nll(b, b.pairs(), "batch")))
 
 
 def cpo(b, still, o):
@@ -223,7 +225,7 @@ def cpo(b, still, o):
     t, a = b.totals(b.logprob), b.means(b.logprob)
     preference = {"sigmoid": lambda w, l: logistic(beta * (t[w] - t[l]), eps), "hinge": lambda w, l: max(mpf(0), 1 - beta * (t[w] - t[l])),
                   "ipo": lambda w, l: (a[w] - a[l] - 1 / (2 * beta)) ** 2}[o.get("loss", "sigmoid")]
-    likelihoods = nll(b, pairs, o.get("nll_average", "sum"))
+    likelihoods = nll(b, pairs, o.get("nll_average", "batch" if o.get("profile") == "trl" else "sum"))
     return sum(preference(w, l) + mpf(o.get("nll_weight", 1)) * n for (w, l), n in zip(pairs, likelihoods))
 
 
@@ -231,7 +233,7 @@ def tpo(b, still, o):
     beta, gamma = mpf(o.get("beta", 0.01)), mpf(o.get("gamma", 0.5))
     t, a, triples = b.totals(b.logprob), b.means(b.logprob), b.samples()
     normal = o.get("loss") == "length_normalised"
-    likelihoods = nll(b, [(gold, None) for gold, _, _ in triples], o.get("nll_average", "sum"))
+    likelihoods = nll(b, [(gold, None) for gold, _, _ in triples], o.get("nll_average", "batch" if o.get("profile") == "trl" else "sum"))
     return sum(-ls(beta * (a[w] - a[l]) - gamma if normal else beta * (t[w] - t[l])) + mpf(o.get("nll_weight", 1)) * n
                for (_, w, l), n in zip(triples, likelihoods))
 
@@ -244,7 +246,7 @@ def reward(b, still, o):
 
 
 def cost(b, still, o):
-    c, k, decay = [row[0] for row in b.value], mpf(o.get("sign_weight", 1)), mpf(o.get("regularization", 0))
+    c, k, decay = [row[0] for row in b.value], mpf(o.get("sign_weight", 1)), mpf(o.get("regularization", "0.0005" if o.get("profile") == "align-anything" else 0))
     g = [-1 if safe else 1 for safe in b.safe]
     return sum(-ls(c[l] - c[w]) + k * (-ls(g[w] * c[w]) - ls(g[l] * c[l])) + decay * (c[w] ** 2 + c[l] ** 2) for w, l in b.pairs())
 
@@ -309,6 +311,7 @@ def random_batch(seed, shape):
         batch["desirable"] += [1, 0] if shape == "pair" else [draw.randint(0, 1) if a else 1 for a in range(n)]
     if shape == "unpaired":
         batch["desirable"] = [1, 0, 1, 1, 0, 0, 1, 0]
+        batch["ratio"] = [round(draw.random() * 3, 6) for _ in answers]
     return batch
 
 
@@ -338,22 +341,26 @@ CASES = {
     "dpo": (dpo, DPO),
     "kto": (kto, [({}, "unpaired", True), ({"beta": 0.4, "desirable_weight": 1.3, "undesirable_weight": 0.7}, "unpaired", True),
                   ({"loss": "apo_zero_unpaired"}, "unpaired", True), ({}, "pair", True)]),
-    "bco": (bco, [({}, "unpaired", True), ({"shift": "classes", "beta": 0.3}, "unpaired", True), ({}, "pair", True)]),
-    "orpo": (orpo, [({}, "pair", True), ({"lambda": 0.5}, "pair", True), ({"nll_average": "batch"}, "pair", True), ({}, "ranking", False)]),
+    "bco": (bco, [({}, "unpaired", True), ({"shift": "classes", "beta": 0.3}, "unpaired", True), ({}, "pair", True),
+                  ({"density_ratio": True}, "unpaired", True)]),
+    "orpo": (orpo, [({}, "pair", True), ({"lambda": 0.5}, "pair", True), ({"nll_average": "batch"}, "pair", True), ({}, "ranking", False),
+                    ({"profile": "trl"}, "pair", True), ({"nll_average": "answer"}, "pair", True)]),
     "simpo": (simpo, [({}, "pair", True), ({"beta": 2.5, "gamma": 0.3, "label_smoothing": 0.1}, "pair", False), ({"alpha": 0.25}, "pair", True),
-                      ({"alpha": -0.5}, "pair", True), ({}, "ranking", False)]),
+                      ({"alpha": -0.5}, "pair", True), ({}, "ranking", False), ({"nll_weight": 0.5}, "pair", True), ({"profile": "trl"}, "pair", True)]),
     "cpo": (cpo, [({}, "pair", True), ({"label_smoothing": 0.1}, "pair", False), ({"loss": "hinge"}, "pair", True), ({"loss": "ipo"}, "pair", False),
-                  ({"nll_average": "batch"}, "pair", True), ({"nll_weight": 0.0, "beta": 0.5}, "pair", True), ({"nll_average": "answer"}, "pair", True)]),
+                  ({"nll_average": "batch"}, "pair", True), ({"nll_weight": 0.0, "beta": 0.5}, "pair", True), ({"nll_average": "answer"}, "pair", True),
+                  ({"nll_average": "sum"}, "pair", True), ({"profile": "trl"}, "pair", True)]),
     "tpo": (tpo, [({}, "triple", False), ({"loss": "length_normalised", "beta": 2.0}, "triple", False),
                   ({"loss": "length_normalised", "beta": 1.0, "gamma": 1.2}, "triple", False),
-                  ({"nll_average": "batch", "nll_weight": 0.5}, "triple", False), ({"nll_average": "answer"}, "triple", False)]),
+                  ({"nll_average": "batch", "nll_weight": 0.5}, "triple", False), ({"nll_average": "answer"}, "triple", False),
+                  ({"nll_average": "sum"}, "triple", False), ({"profile": "trl"}, "triple", False)]),
     "distill": (distill, [({}, "supervised", True), ({"lambda": 0.5}, "supervised", True), ({"divergence": "reverse", "lambda": 0.3}, "supervised", True),
                           ({"divergence": "js", "beta": 0.3, "lambda": 0.7}, "supervised", True),
                           ({"temperature": 2.0, "lambda": 0.0}, "supervised", True)]),
     "reward": (reward, [({}, "pair", True), ({"margin": 0.5}, "pair", True), ({"label_smoothing": 0.1}, "pair", False),
                         ({"centring": 0.01}, "pair", False), ({"profile": "align-anything"}, "pair", False), ({"regularization": 0.1}, "pair", False),
                         ({}, "ranking", False)]),
-    "cost": (cost, [({}, "pair", False), ({"sign_weight": 0.5, "regularization": 0.001}, "pair", False), ({"sign_weight": 0.0}, "pair", False)]),
+    "cost": (cost, [({}, "pair", False), ({"sign_weight": 0.5, "regularization": 0.001}, "pair", False), ({"sign_weight": 0.0}, "pair", False), ({"profile": "align-anything"}, "pair", False)]),
     "process_reward": (process_reward, [({}, "steps", False), ({"neutral": "bad"}, "steps", False), ({"neutral": "ignore"}, "steps", False),
                                         ({"last_step_only": True}, "steps", False)]),
     "classify": (classify, [({"classes": 3}, "labelled", False), ({"classes": 3, "label_smoothing": 0.1}, "labelled", False)]),

@@ -2,6 +2,8 @@
 // Binary Classifier Optimization (Jung et al., 2024): the reward r = b (log pi - log ref) as the logit of "desirable", shifted
 // by delta, the running mean of all rewards so far:
 //   desirable:   -log sigmoid(r - delta)        undesirable:   -log sigmoid(-(r - delta))
+// With density_ratio (section 4.2, underlying distribution matching) an undesirable answer to prompt x counts
+// p(desirable | x) / p(undesirable | x), the label `ratio`, by any classifier of prompts.
 // shift = "classes" takes the mean of the two classes' means, which is the same on pairs.
 #include "attune/algorithm.h"
 #include "attune/loss_terms.h"
@@ -15,12 +17,14 @@ class Bco final : public Algorithm {
   explicit Bco(Value options)
       : beta_(options["beta"].number()),
         by_class_(options["shift"].text() == "classes"),
+        ratio_(options["density_ratio"].boolean()),
         moments_(at::zeros({2, 2}, at::kDouble)) {}
 
   Needs needs() const override { return {.whole_step = true}; }
 
   std::string formula() const override {
     return std::string("-ls(r - d) if desirable, else -ls(d - r), d = running mean of r") + (by_class_ ? ", each class as one half" : "") +
+           (ratio_ ? ", undesirable times p(desirable | x) / p(undesirable | x)" : "") +
            ", per answer; r = " + digits(beta_) + " (log pi - log ref)";
   }
 
@@ -36,7 +40,14 @@ class Bco final : public Algorithm {
   Loss loss(const Scores& scores) const override {
     const at::Tensor reward_B = reward(scores), good_B = scores.desirable_B > 0.5;
     const at::Tensor shifted_B = reward_B - shift();
-    const at::Tensor loss_B = -at::log_sigmoid(at::where(good_B, shifted_B, -shifted_B));
+    at::Tensor loss_B = -at::log_sigmoid(at::where(good_B, shifted_B, -shifted_B));
+    if (ratio_) {
+      const at::Tensor weight_B = at::where(good_B, at::ones_like(loss_B), scores.ratio_B.to(loss_B.scalar_type()));
+      if (at::isnan(weight_B).any().item<bool>()) {
+        throw Error("bco: density_ratio needs the label `ratio` of every undesirable answer; map a column to it: labels = { ratio = \"...\" }");
+      }
+      loss_B = weight_B * loss_B;
+    }
     return {.numerator = loss_B.sum(),
             .unit = Unit::kSequence,
             .metrics = {{"reward/chosen", reward_B.detach().index({good_B})},
@@ -56,7 +67,7 @@ class Bco final : public Algorithm {
   }
 
   double beta_;
-  bool by_class_;
+  bool by_class_, ratio_;
   at::Tensor moments_;  ///< undesirable, desirable x count, sum of rewards; fp64
 };
 

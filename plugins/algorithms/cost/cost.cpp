@@ -11,7 +11,7 @@ using namespace attune;
 
 class Cost final : public Algorithm {
  public:
-  explicit Cost(Value options) : sign_weight_(options["sign_weight"].number()), decay_(options["regularization"].number()) {}
+  explicit Cost(Value options) : sign_weight_(options["sign_weight"].number()), decay_(options["regularization"].number() >= 0 ? options["regularization"].number() : options["profile"].text() == "align-anything" ? 0.0005 : 0.0) {}
 
   Needs needs() const override { return {.values = 1}; }
 

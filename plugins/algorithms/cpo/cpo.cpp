@@ -16,7 +16,7 @@ class Cpo final : public Algorithm {
         eps_(options["label_smoothing"].number()),
         nll_weight_(options["nll_weight"].number()),
         loss_(options["loss"].text()),
-        nll_average_(options["nll_average"].text()) {
+        nll_average_(by_profile(options, "nll_average", "sum", {{"trl", "batch"}})) {
     if (eps_ > 0 && loss_ != "sigmoid") throw Error("cpo: loss = \"" + loss_ + "\" has no place for label_smoothing; leave it at 0");
   }
 

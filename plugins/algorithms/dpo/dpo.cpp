@@ -24,15 +24,15 @@ class Dpo final : public Algorithm {
                   .tau = options["discopop_tau"].number(),
                   .alpha = options["alpha"].number(),
                   .gamma = options["gamma"].number(),
-                  .per_token = convention(options, "ipo_average", {"sum", "token", "token"}) == "token"},
+                  .per_token = by_profile(options, "ipo_average", "sum", {{"trl", "token"}, {"llamafactory", "token"}}) == "token"},
         divergence_(options["divergence"].text()),
         divergence_alpha_(options["divergence_alpha"].number()),
         offset_scale_(options["offset_scale"].number()),
         ld_alpha_(options["ld_alpha"].number()),
-        ld_reference_(convention(options, "ld_reference", {"yes", "yes", "no"}) == "yes"),
+        ld_reference_(by_profile(options, "ld_reference", "yes", {{"llamafactory", "no"}}) == "yes"),
         wpo_(options["wpo"].boolean()),
         nll_weight_(options["nll_weight"].number()),
-        nll_average_(convention(options, "nll_average", {"answer", "batch", "answer"})),
+        nll_average_(by_profile(options, "nll_average", "answer", {{"trl", "batch"}})),
         ranking_(options["loss"].text() == "plackett_luce") {
     if (!ranking_) losses_.push_back({&dpo::variant(options["loss"].text()), 1.0});
     const Value mix = options["mix"];
@@ -47,16 +47,18 @@ class Dpo final : public Algorithm {
   }
 
   std::string formula() const override {
-    std::string text;
+    std::string text, constants;
     for (const auto& [loss, weight] : losses_) {
-      text += (text.empty() ? "" : " + " + digits(weight) + " * ") + std::string(loss->formula);
-      if (loss->name == "ipo" && settings_.per_token) text += " with s/length for s";
+      const std::string formula = std::string(loss->formula) + (loss->name == "ipo" && settings_.per_token ? " with s/length for s" : "");
+      text += text.empty() ? (losses_.size() > 1 ? "(" + formula + ")" : formula) : " + " + digits(weight) + " * (" + formula + ")";
+      if (loss->name == "discopop") constants += ", tau = " + digits(settings_.tau);
+      if (loss->name == "alpha_dpo") constants += ", alpha = " + digits(settings_.alpha) + ", gamma = " + digits(settings_.gamma);
     }
     if (ranking_) text = "-sum_k [b r_k - log sum_{j >= k} exp(b r_j)], per sample";
     if (nll_weight_ > 0) text += " + " + digits(nll_weight_) + " * " + nll_name(nll_average_);
-    text += "; b = " + digits(settings_.beta);
+    text += "; b = " + digits(settings_.beta) + constants;
     if (settings_.eps > 0) text += ", e = " + digits(settings_.eps);
-    if (divergence_ != "reverse_kl") text += ", s by " + divergence_;
+    if (divergence_ != "reverse_kl") text += ", s by " + divergence_ + (divergence_ == "alpha" ? " " + digits(divergence_alpha_) : "");
     if (offset_scale_ > 0) text += ", h less " + digits(offset_scale_) + " log(rating_w - rating_l)";
     if (ld_alpha_ < 1) text += ", length-desensitised by " + digits(ld_alpha_) + (ld_reference_ ? "" : " (policy only)");
     return text + (wpo_ ? ", weighted by the policy" : "");
@@ -65,14 +67,6 @@ class Dpo final : public Algorithm {
   Loss loss(const Scores& scores) const override { return ranking_ ? ranked(scores) : paired(scores); }
 
  private:
-  using Trio = std::array<const char*, 3>;
-
-  /// An option, or what the profile sets: paper, trl, llamafactory.
-  static std::string convention(Value options, const char* name, const Trio& by_profile) {
-    const std::string set(options[name].text()), profile(options["profile"].text());
-    return set != "profile" ? set : by_profile[profile == "trl" ? 1 : profile == "llamafactory" ? 2 : 0];
-  }
-
   void check() const {
     const auto refuse = [](const std::string& why) { throw Error("dpo: " + why); };
     for (const auto& [loss, weight] : losses_) {

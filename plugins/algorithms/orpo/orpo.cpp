@@ -11,7 +11,7 @@ using namespace attune;
 
 class Orpo final : public Algorithm {
  public:
-  explicit Orpo(Value options) : lambda_(options["lambda"].number()), nll_average_(options["nll_average"].text()) {}
+  explicit Orpo(Value options) : lambda_(options["lambda"].number()), nll_average_(by_profile(options, "nll_average", "answer", {{"trl", "batch"}})) {}
 
   Needs needs() const override { return {.whole_step = nll_average_ == "batch"}; }
 

@@ -16,11 +16,15 @@ class Simpo final : public Algorithm {
       : beta_(options["beta"].number()),
         gamma_(options["gamma"].number()),
         eps_(options["label_smoothing"].number()),
-        alpha_(options["alpha"].number()) {}
+        alpha_(options["alpha"].number()),
+        nll_weight_(options["nll_weight"].number() >= 0 ? options["nll_weight"].number() : options["profile"].text() == "trl" ? 1.0 : 0.0) {}
+
+  Needs needs() const override { return {.whole_step = nll_weight_ > 0}; }
 
   std::string formula() const override {
     const std::string a = alpha_ == 0 ? "a" : "(1 - exp(-" + digits(alpha_) + " a)) / " + digits(alpha_);
     return "logistic loss of " + digits(beta_) + " (u_w - u_l) - " + digits(gamma_) + ", u = " + a + ", a = mean log p(y)" +
+           (nll_weight_ > 0 ? " + " + digits(nll_weight_) + " " + nll_name("batch") : "") +
            (eps_ > 0 ? ", e = " + digits(eps_) : "") + ", per pair";
   }
 
@@ -28,11 +32,13 @@ class Simpo final : public Algorithm {
     at::Tensor reward_B = scores.mean(scores.logprob_U);
     if (alpha_ != 0) reward_B = -at::expm1(-alpha_ * reward_B) / alpha_;
     const auto [w, l] = scores.pairs(beta_ * reward_B);
-    return {.numerator = logistic(w - l - gamma_, eps_).sum(), .unit = Unit::kPair, .metrics = preference_metrics(w.detach(), l.detach())};
+    at::Tensor loss_P = logistic(w - l - gamma_, eps_);
+    if (nll_weight_ > 0) loss_P = loss_P + nll_weight_ * chosen_nll(scores, "batch");
+    return {.numerator = loss_P.sum(), .unit = Unit::kPair, .metrics = preference_metrics(w.detach(), l.detach())};
   }
 
  private:
-  double beta_, gamma_, eps_, alpha_;
+  double beta_, gamma_, eps_, alpha_, nll_weight_;
 };
 
 ATTUNE_ALGORITHM(simpo, "simpo", Simpo);

@@ -17,7 +17,7 @@ class Tpo final : public Algorithm {
         gamma_(options["gamma"].number()),
         nll_weight_(options["nll_weight"].number()),
         normalised_(options["loss"].text() == "length_normalised"),
-        nll_average_(options["nll_average"].text()) {}
+        nll_average_(by_profile(options, "nll_average", "sum", {{"trl", "batch"}})) {}
 
   Needs needs() const override { return {.whole_step = nll_average_ == "batch"}; }
 

@@ -33,6 +33,17 @@ inline at::Tensor chosen_nll(const Scores& scores, const std::string& average) {
   return (nll_P.sum() / length_P.sum().clamp_min(1)).expand_as(nll_P);
 }
 
+/// An option, or, where it is left at "profile", what the option `profile` sets: `paper` unless one of `others` is named.
+inline std::string by_profile(Value options, const char* name, const char* paper,
+                              std::initializer_list<std::pair<std::string_view, const char*>> others) {
+  const std::string set(options[name].text());
+  if (set != "profile") return set;
+  for (const auto& [profile, choice] : others) {
+    if (options["profile"].text() == profile) return choice;
+  }
+  return paper;
+}
+
 /// Its name in a formula.
 inline std::string nll_name(const std::string& average, const std::string& answer = "w") {
   return average == "sum" ? "NLL(" + answer + ")" : average == "answer" ? "NLL(" + answer + ")/|" + answer + "|" : "NLL(" + answer + ") per token of the step";

@@ -37,6 +37,7 @@ struct UnitOf {
 struct AnswerLabels {
   float rating = std::numeric_limits<float>::quiet_NaN();     ///< higher is better
   float desirable = std::numeric_limits<float>::quiet_NaN();  ///< 1 or 0
+  float ratio = std::numeric_limits<float>::quiet_NaN();      ///< density ratio of the prompt
   float safe = std::numeric_limits<float>::quiet_NaN();       ///< 1 or 0
   int64_t kind = -1;         ///< its class
   std::vector<float> steps;  ///< 1 good, 0 neutral, -1 bad; one per step

@@ -35,6 +35,7 @@ struct Scores {
   at::Tensor rank_B;       ///< int64: 0 for the best answer of a sample, then 1, ...; the same where ratings tie
   at::Tensor rating_B;     ///< higher is better; NaN where there is none
   at::Tensor desirable_B;  ///< 1 or 0; NaN where the data does not say
+  at::Tensor ratio_B;      ///< density of the prompt among desirable answers over that among others; NaN where there is none
   at::Tensor chosen_P;     ///< int64: sequence of the preferred answer, for every pair of a sample's answers of different rank
   at::Tensor rejected_P;   ///< int64: sequence of the other
   at::Tensor value_MK;     ///< what the value head says at each marked place; differentiable
