@@ -9,6 +9,7 @@
 
 #include "nn/divergence.h"
 #include "nn/likelihood.h"
+#include "nn/top_divergence.h"
 
 namespace attune {
 namespace {
@@ -166,6 +167,11 @@ void score(Model& model, const ValueHead& value, Model* teacher, const Needs& ne
   micro.scores.collision_U = found.collision_U;
   if (needs.divergence.kind == DivergenceKind::kNone) return;
   if (micro.head_U.defined()) throw Error("distillation takes models with one head");
+  if (micro.teacher_UK.defined()) {
+    micro.scores.divergence_U = nn::top_divergence(hidden_ND.index_select(0, micro.row_U), model.head(0), micro.target_U, micro.teacher_ids_UK,
+                                                   micro.teacher_UK, needs.divergence);
+    return;
+  }
   at::Tensor teacher_ND;
   {
     const at::NoGradGuard no_grad;

@@ -23,6 +23,7 @@ struct MicroBatch {
   Scores scores;                ///< weights, offsets, pairs; no log-likelihoods yet
   std::vector<int64_t> units;   ///< units of each sample
   int64_t rows = 0;
+  at::Tensor teacher_ids_UK, teacher_UK;  ///< the teacher's likeliest tokens and their log-probabilities, where they were stored
 };
 
 /// Concatenates rows and shifts offsets. The sequences of a sample are ranked as they come, best first; neighbours of the

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "nn/top_divergence.h"
+
 namespace attune {
 
 std::vector<std::vector<float>> score_units(std::span<const Encoded* const> samples, LoadedModel& loaded) {
@@ -17,6 +19,22 @@ std::vector<std::vector<float>> score_units(std::span<const Encoded* const> samp
   for (const int64_t units : micro.units) {
     scores.emplace_back(next, next + units);
     next += units;
+  }
+  return scores;
+}
+
+std::vector<std::vector<float>> top_units(std::span<const Encoded* const> samples, LoadedModel& loaded, int64_t k, double temperature) {
+  const at::NoGradGuard no_grad;
+  const MicroBatch micro = pack(samples, loaded.model->shape().position_axes, loaded.device);
+  if (micro.head_U.defined()) throw Error("distillation takes models with one head");
+  const at::Tensor hidden_ND = loaded.model->hidden(micro.batch, nullptr);
+  const auto [ids_UK, log_UK] = nn::top_tokens(hidden_ND.index_select(0, micro.row_U), loaded.model->head(0), k, temperature);
+  const at::Tensor all = at::cat({ids_UK.to(at::kFloat), log_UK}, 1).to(at::kCPU).contiguous();
+  const float* next = all.data_ptr<float>();
+  std::vector<std::vector<float>> scores;
+  for (const int64_t units : micro.units) {
+    scores.emplace_back(next, next + units * all.size(1));
+    next += units * all.size(1);
   }
   return scores;
 }
@@ -69,7 +87,7 @@ bool ReferenceScores::has(std::span<const int64_t> indices, TrainingData& data) 
   return std::all_of(indices.begin(), indices.end(), [&](int64_t index) { return scores_.contains(index) || !data.at(index); });
 }
 
-int64_t ReferenceScores::complete(std::span<const int64_t> indices, TrainingData& data, LoadedModel& reference, int64_t budget) {
+int64_t ReferenceScores::complete(std::span<const int64_t> indices, TrainingData& data, const Scorer& score, int64_t budget) {
   constexpr size_t kGroup = 64;  // Samples sorted by length together; also how often progress shows.
   std::vector<int64_t> missing;
   for (const int64_t index : indices) {
@@ -89,7 +107,7 @@ int64_t ReferenceScores::complete(std::span<const int64_t> indices, TrainingData
     for (const std::vector<size_t>& bin : split_by_rows(samples, budget)) {
       std::vector<const Encoded*> part;
       for (const size_t i : bin) part.push_back(samples[i]);
-      std::vector<std::vector<float>> scores = score_units(part, reference);
+      std::vector<std::vector<float>> scores = score(part);
       for (size_t i = 0; i < bin.size(); ++i) scores_[kept[bin[i]]] = std::move(scores[i]);
       done += int64_t(bin.size());
       host_.progress("reference", done, int64_t(missing.size()));

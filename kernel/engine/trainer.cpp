@@ -147,8 +147,10 @@ void Trainer::prepare_reference() {
     throw ExitError(Exit::kUsage, "reference.sync_every moves a live reference: set reference.mode = \"live\"");
   }
   const bool whole = algorithm_->needs().divergence.kind != DivergenceKind::kNone;
-  if (whole && reference.value("mode", "cached") == "cached") {
-    throw ExitError(Exit::kUsage, "this algorithm compares whole distributions, which are not stored: set reference.mode = \"live\"");
+  top_k_ = whole ? reference.value("top_k", int64_t(0)) : 0;
+  if (whole && (reference.value("mode", "cached") == "cached") != (top_k_ > 0)) {
+    throw ExitError(Exit::kUsage, "this algorithm compares whole distributions: set reference.mode = \"live\", or keep it \"cached\" and say how "
+                                  "many of the teacher's likeliest tokens to store: reference.top_k = 64");
   }
   if (reference.value("mode", "cached") == "live") {
     live_reference_ = load();
@@ -156,11 +158,16 @@ void Trainer::prepare_reference() {
   }
   const std::unique_ptr<LoadedModel> other = path.empty() ? nullptr : load();
   LoadedModel& model = other ? *other : policy_;
+  if (top_k_ > 0 && model.model->shape().vocabulary != policy_.model->shape().vocabulary) {
+    throw ExitError(Exit::kUsage, "the teacher's vocabulary has " + std::to_string(model.model->shape().vocabulary) + " tokens, the model's " +
+                                      std::to_string(policy_.model->shape().vocabulary) + "; distillation needs one vocabulary");
+  }
   const std::string weights = weights_digest(run_, model, other != nullptr);
   for (Split* split : {&train_, &eval_}) {
     if (!split->data) continue;
     const std::string key = sha256_of(weights + split->data->digest() + run_.at("model").at("dtype").dump() +
-                                      run_.at("run").at("device").dump() + run_.at("model").value("options", Json::object()).dump());
+                                      run_.at("run").at("device").dump() + run_.at("model").value("options", Json::object()).dump() +
+                                      (top_k_ > 0 ? "top " + std::to_string(top_k_) + " " + std::to_string(algorithm_->needs().divergence.temperature) : ""));
     std::vector<int64_t> indices = split == &train_ ? plan_->used() : all_of(*split->data);
     if (algorithm_->needs().mismatched) {
       const auto extend = [&](const std::vector<int64_t>& step) {
@@ -171,7 +178,9 @@ void Trainer::prepare_reference() {
       for (int64_t step = 1; split == &train_ && step <= plan_->steps(); ++step) extend(plan_->samples(step));
     }
     split->reference = std::make_unique<ReferenceScores>(reference.at("cache"), key, host_);
-    split->reference->complete(indices, *split->data, model, run_.at("train").at("tokens_per_batch"));
+    const double temperature = algorithm_->needs().divergence.temperature;
+    const auto score = [&](std::span<const Encoded* const> part) { return top_k_ > 0 ? top_units(part, model, top_k_, temperature) : score_units(part, model); };
+    split->reference->complete(indices, *split->data, score, run_.at("train").at("tokens_per_batch"));
   }
 }
 
@@ -224,6 +233,12 @@ Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& sp
     std::vector<int64_t> part_indices;
     for (const size_t i : bin) part.push_back(samples[i]), part_indices.push_back(kept[i]);
     MicroBatch& micro = micros.emplace_back(pack(part, policy_.model->shape().position_axes, policy_.device));
+    if (top_k_ > 0) {
+      const at::Tensor stored = split.reference->of(part_indices).view({micro.row_U.size(0), -1}).to(policy_.device);
+      const int64_t k = stored.size(1) / 2;
+      micro.teacher_ids_UK = stored.narrow(1, 0, k).to(at::kLong);
+      micro.teacher_UK = stored.narrow(1, k, k);
+    }
     if (needs_reference_ && algorithm_->needs().divergence.kind == DivergenceKind::kNone) micro.scores.reference_U = reference_units(split, part_indices, part).to(policy_.device);
     if (const double alpha = run_.at("train").value("neftune_alpha", 0.0); learn && alpha > 0) {
       const uint64_t seed = run_.at("run").at("seed");

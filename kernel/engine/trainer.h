@@ -48,6 +48,7 @@ class Trainer {
   HostServices& host_;
   LoadedModel policy_;
   std::unique_ptr<LoadedModel> live_reference_;
+  int64_t top_k_ = 0;  ///< tokens of the teacher that are stored for each unit; 0: its distribution is not stored
   Plugin<attune_object> algorithm_object_;
   Algorithm* algorithm_ = nullptr;
   Split train_, eval_;

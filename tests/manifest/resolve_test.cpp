@@ -18,7 +18,7 @@ TEST(Manifest, FillsInEveryDefault) {
     "plugins": {"path": []},
     "model": {"use": "", "path": "HERE/m", "dtype": "float32", "init": "checkpoint", "tokenizer": "",
               "freeze": [], "new_parameters": [], "options": {}},
-    "reference": {"mode": "cached", "sync_every": 0, "sync_mixup": 0.6, "path": "", "cache": "HERE/runs/cache/reference"},
+    "reference": {"mode": "cached", "top_k": 0, "sync_every": 0, "sync_mixup": 0.6, "path": "", "cache": "HERE/runs/cache/reference"},
     "data": {"train": [{"use": "pairs", "path": "HERE/p.jsonl", "weight": 0.0,
                         "stream": false, "limit": 0, "max_dropped": 0.0, "options": {}}],
              "mix": "samples", "duplicates": "keep", "heldout": [], "ngram": 13,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/divergence.h"
+#include "nn/top_divergence.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -66,6 +67,46 @@ TEST(Divergence, EqualsItsDefinitionAndGradient) {
       EXPECT_TRUE(close(value.detach().to(at::kDouble), right.detach(), limit)) << row.name;
       for (size_t i = 0; i < (row.bias ? 3u : 2u); ++i) {
         EXPECT_TRUE(close(made[i].grad().to(at::kDouble), expected[i].grad(), limit)) << row.name << ", input " << i;
+      }
+    }
+  }
+}
+
+/// Probabilities of the given tokens and of all others.
+at::Tensor coarse(const at::Tensor& log_UV, const at::Tensor& ids_UK) {
+  const at::Tensor p_UK = log_UV.exp().gather(1, ids_UK);
+  return at::cat({p_UK, (1 - p_UK.sum(1, true)).clamp_min(1e-7)}, 1).log();
+}
+
+TEST(TopDivergence, EqualsItsDefinitionAndGradientAndNeverExceedsTheWhole) {
+  for (const Case& row : kCases) {
+    for (const int64_t k : {1, 7, 301}) {
+      at::manual_seed(3);
+      const at::Tensor hidden = at::randn({19, 12}, at::kDouble), weight = at::randn({301, 12}, at::kDouble) * 0.4;
+      const at::Tensor bias = at::randn({301}, at::kDouble), teacher_hidden = at::randn({19, 20}), c = at::randn({19}, at::kDouble);
+      const Head teacher{at::randn({301, 20}) * 0.3};
+      const at::Tensor target = at::randint(0, 301, {19}, at::kLong);
+      const auto leaves = [&] {
+        return std::array{hidden.clone().requires_grad_(), weight.clone().requires_grad_(), bias.clone().requires_grad_()};
+      };
+      const auto head_of = [&](const auto& leaf) { return Head{leaf[1], row.bias ? leaf[2] : at::Tensor(), row.scale, row.softcap}; };
+
+      const auto [ids, top] = nn::top_tokens(teacher_hidden, teacher, k, row.kind.temperature);
+      const auto made = leaves(), expected = leaves();
+      const at::Tensor value = nn::top_divergence(made[0], head_of(made), target, ids, top.to(at::kDouble), row.kind);
+      (value * c).sum().backward();
+      const at::Tensor whole_t = log_probabilities(teacher_hidden.to(at::kDouble), Head{teacher.weight_VD.to(at::kDouble)}, row.kind.temperature);
+      const at::Tensor whole_s = log_probabilities(expected[0], head_of(expected), row.kind.temperature);
+      const at::Tensor right = plain(coarse(whole_s, ids), coarse(whole_t, ids), row.kind);
+      (right * c).sum().backward();
+
+      EXPECT_TRUE(close(top.to(at::kDouble), whole_t.gather(1, ids), 1e-5)) << row.name;
+      EXPECT_TRUE(close(value.detach(), right.detach(), 1e-5)) << row.name << ", k " << k;
+      for (size_t i = 0; i < (row.bias ? 3u : 2u); ++i) EXPECT_TRUE(close(made[i].grad(), expected[i].grad(), 1e-5)) << row.name << ", k " << k << ", input " << i;
+      const at::Tensor whole = plain(whole_s, whole_t, row.kind).detach();
+      EXPECT_LE((value.detach() - whole).max().item<double>(), 1e-4) << row.name << ", k " << k;
+      if (k == 301) {
+        EXPECT_TRUE(close(value.detach(), whole, 1e-4)) << row.name;
       }
     }
   }

@@ -88,6 +88,19 @@ TEST(Recipes, MoreIsScoredWhereTheWholeTextIs) {
   EXPECT_GT(column("sft.toml", "--set 'train.scored=\"all\"'", "scored_tokens")[0], column("sft.toml", "", "scored_tokens")[0]);
 }
 
+TEST(Recipes, ATeachersLikeliestTokensStandForItsDistribution) {
+  const std::string teacher = "--set 'reference.path=\"\"' --set algorithm.lambda=0.5 --set optimizer.learning_rate=1e-2 --set train.shuffle=false ";
+  const auto live = column("distill.toml", teacher, "divergence");
+  const std::string cached = teacher + "--set 'reference.mode=\"cached\"' --set reference.top_k=";
+  const auto all = column("distill.toml", cached + "65536", "divergence"), few = column("distill.toml", cached + "8", "divergence");
+
+  ASSERT_EQ(live.size(), 4u);
+  EXPECT_GT(live[3], 1e-4);
+  for (size_t step = 0; step < 4; ++step) EXPECT_NEAR(all[step], live[step], 1e-5 + 1e-3 * live[step]) << step;
+  EXPECT_LT(few[1], live[1]);
+  EXPECT_GT(few[1], 0);
+}
+
 TEST(Recipes, AreAllFound) { EXPECT_EQ(recipes().size(), 32u); }
 
 }  // namespace

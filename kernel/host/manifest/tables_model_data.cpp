@@ -148,6 +148,13 @@ default = "cached"
 choices = ["cached", "live"]
 help = "Whether its log-probabilities are computed once and stored, or again at each step"
 
+[reference.members.top_k]
+type = "int"
+default = 0
+min = 0
+max = 65536
+help = "Distillation with mode = \"cached\": how many of the teacher's likeliest tokens are stored for each position"
+
 [reference.members.sync_every]
 type = "int"
 default = 0
