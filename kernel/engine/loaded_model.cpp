@@ -4,8 +4,10 @@
 #include <ATen/ATen.h>
 #include <fnmatch.h>
 
+#include <filesystem>
 #include <set>
 
+#include "kernel/engine/adapters.h"
 #include "kernel/engine/device.h"
 #include "kernel/engine/random.h"
 
@@ -162,6 +164,19 @@ std::vector<int64_t> LoadedModel::end_ids() const {
 }
 
 LoadedModel load_model(const LoadOptions& asked, HostServices& host) {
+  if (const Json adapter = adapter_config(asked.path); adapter.is_object()) {
+    LoadOptions base = asked;
+    base.path = adapter.value("base_model_name_or_path", "");
+    if (!std::filesystem::is_directory(base.path)) {
+      throw Error(asked.path + "/adapter_config.json: base_model_name_or_path is \"" + base.path + "\", which is no folder here; set it to the model that "
+                  "the adapter was trained on");
+    }
+    if (asked.values < 0) base.values = value_outputs(asked.path, host);
+    LoadedModel loaded = load_model(base, host);
+    read_adapters(loaded, asked.path, {}, host);
+    merge_adapters(loaded);
+    return loaded;
+  }
   LoadOptions options = asked;
   LoadedModel loaded;
   loaded.device = open_device(options.device);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <set>
 
 namespace attune {
 
@@ -65,16 +66,18 @@ AdamW::Result AdamW::step(double learning_rate, double count, double clip) {
     const double scale = clip > 0 && norm > clip ? clip / norm : 1.0;
     // The fused kernel divides gradients by grad_scale.
     const at::Tensor divisor = at::full({}, count / scale, at::TensorOptions(master_.front().device()).dtype(at::kFloat));
-    for (const bool decay : {true, false}) {
+    std::set<std::pair<bool, float>> groups;
+    for (const Parameter& parameter : trainable_) groups.insert({parameter.decay, parameter.rate});
+    for (const auto& [decay, rate] : groups) {
       std::vector<at::Tensor> weights, gradients, m, v, counts;
       for (size_t i = 0; i < trainable_.size(); ++i) {
-        if (trainable_[i].decay != decay || !gradient_[i].defined()) continue;
+        if (trainable_[i].decay != decay || trainable_[i].rate != rate || !gradient_[i].defined()) continue;
         count_[i].add_(1);
         weights.push_back(master_[i]), gradients.push_back(gradient_[i]);
         m.push_back(m_[i]), v.push_back(v_[i]), counts.push_back(count_[i]);
       }
       if (weights.empty()) continue;
-      at::_fused_adamw_(weights, gradients, m, v, {}, counts, learning_rate, beta1_, beta2_, decay ? weight_decay_ : 0.0, eps_,
+      at::_fused_adamw_(weights, gradients, m, v, {}, counts, learning_rate * rate, beta1_, beta2_, decay ? weight_decay_ : 0.0, eps_,
                         /*amsgrad=*/false, /*maximize=*/false, divisor);
     }
     publish();

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kernel/engine/loaded_model.h"
+#include "kernel/engine/adapters.h"
 
 namespace attune {
 namespace {
@@ -21,8 +21,14 @@ Json plan_run(const Json& run, const ModelShape& shape, const std::vector<Parame
   const bool half = run.at("model").value("dtype", "float32") == "bfloat16";
   const int64_t element = half ? 2 : 4;
   int64_t all = 0, trainable = 0;
+  const bool adapted = run.contains("adapter");
+  const AdapterOptions adapter = AdapterOptions::from(run.value("adapter", Json::object()), 0);
   for (const Parameter& parameter : parameters) {
     all += parameter.tensor.numel();
+    if (adapted) {
+      if (adapter.takes(parameter)) trainable += adapter.rank * (parameter.tensor.size(0) + parameter.tensor.size(1));
+      continue;
+    }
     const bool fixed = std::any_of(frozen.begin(), frozen.end(), [&](const std::string& glob) { return matches(glob, parameter.name); });
     if (!fixed) trainable += parameter.tensor.numel();
   }

@@ -35,7 +35,7 @@ std::string weights_digest(const Json& run, LoadedModel& model, bool from_checkp
 /// What identifies a run for its checkpoints: everything that changes its numbers.
 std::string digest_of(const Json& run, const std::string& data, LoadedModel& policy) {
   Json relevant = Json::object();
-  for (const char* table : {"model", "reference", "algorithm", "optimizer", "schedule", "train"}) {
+  for (const char* table : {"model", "reference", "algorithm", "optimizer", "schedule", "train", "adapter"}) {
     if (run.contains(table)) relevant[table] = run.at(table);
   }
   relevant["model"].erase("path"), relevant["model"].erase("tokenizer");
@@ -117,6 +117,12 @@ Trainer::Trainer(const Json& run, const std::string& folder, HostServices& host)
   load.values = needs.values;
   load.values_of_tokens = needs.steps;
   policy_ = load_model(load, host);
+  if (run.contains("adapter")) {
+    const Json& adapter = run.at("adapter");
+    adapter_options_ = AdapterOptions::from(adapter, run.at("run").at("seed"));
+    const std::string from = adapter.value("path", "");
+    adapters_ = from.empty() ? attach_adapters(policy_, adapter_options_) : read_adapters(policy_, from, adapter_options_, host);
+  }
   const Json& train = run.at("train");
   EncodeOptions encode = encode_options(train);
   if (needs.values > 0) encode.marks = needs.steps ? EncodeOptions::Marks::kSteps : EncodeOptions::Marks::kLast;
@@ -152,8 +158,11 @@ void Trainer::prepare_reference() {
     throw ExitError(Exit::kUsage, "this algorithm compares whole distributions: set reference.mode = \"live\", or keep it \"cached\" and say how "
                                   "many of the teacher's likeliest tokens to store: reference.top_k = 64");
   }
+  if (sync_every_ > 0 && !adapters_.empty()) {
+    throw ExitError(Exit::kUsage, "reference.sync_every moves a model towards another, which adapters do not have; take out [adapter] or sync_every");
+  }
   if (reference.value("mode", "cached") == "live") {
-    live_reference_ = load();
+    if (adapters_.empty() || whole || !path.empty()) live_reference_ = load();
     return;
   }
   const std::unique_ptr<LoadedModel> other = path.empty() ? nullptr : load();
@@ -180,6 +189,7 @@ void Trainer::prepare_reference() {
     split->reference = std::make_unique<ReferenceScores>(reference.at("cache"), key, host_);
     const double temperature = algorithm_->needs().divergence.temperature;
     const auto score = [&](std::span<const Encoded* const> part) { return top_k_ > 0 ? top_units(part, model, top_k_, temperature) : score_units(part, model); };
+    const WithoutAdapters as_it_was(policy_);
     split->reference->complete(indices, *split->data, score, run_.at("train").at("tokens_per_batch"));
   }
 }
@@ -187,7 +197,8 @@ void Trainer::prepare_reference() {
 at::Tensor Trainer::reference_units(Split& split, std::span<const int64_t> indices, std::span<const Encoded* const> samples) {
   if (split.reference) return split.reference->of(indices);
   std::vector<float> all;
-  for (const std::vector<float>& scores : score_units(samples, *live_reference_)) all.insert(all.end(), scores.begin(), scores.end());
+  const WithoutAdapters as_it_was(policy_);
+  for (const std::vector<float>& scores : score_units(samples, live_reference_ ? *live_reference_ : policy_)) all.insert(all.end(), scores.begin(), scores.end());
   return at::tensor(all, at::kFloat);
 }
 
@@ -315,19 +326,37 @@ void Trainer::save(int64_t step) {
   checkpoints_->save(step, state(), {{"tokens", tokens_}}, run_.at("train").at("checkpoint").value("keep", int64_t(2)));
 }
 
+std::vector<Parameter> Trainer::choose_trainable() {
+  std::vector<Parameter> trainable = adapters_;
+  const auto frozen = run_.at("model").value("freeze", std::vector<std::string>());
+  for (Parameter& parameter : policy_.parameters) {
+    if (std::any_of(frozen.begin(), frozen.end(), [&](const std::string& glob) { return matches(glob, parameter.name); })) continue;
+    // A value head is new: beside adapters it is trained whole.
+    if (adapters_.empty() || parameter.name.starts_with("score.")) trainable.push_back(parameter);
+  }
+  if (trainable.empty()) throw Error("model.freeze leaves nothing to train");
+  for (Parameter& parameter : trainable) parameter.tensor.set_requires_grad(true);
+  return trainable;
+}
+
+void Trainer::write_final(const std::vector<Parameter>& trainable) {
+  if (!adapters_.empty()) {
+    const std::vector<Parameter> whole(trainable.begin() + std::ptrdiff_t(adapters_.size()), trainable.end());
+    const bool merge = run_.at("adapter").value("merge", true);
+    const std::string folder = folder_ + (merge ? "/adapter" : "/final");
+    write_adapters(folder, run_.at("model").at("path"), adapters_, whole, policy_, adapter_options_, host_);
+    if (!merge) return;
+    merge_adapters(policy_);
+  }
+  write_huggingface(folder_ + "/final", policy_, host_);
+}
+
 Json Trainer::run() {
   const auto started = Clock::now();
   prepare_reference();
   const double reference_seconds = seconds_since(started);
 
-  std::vector<Parameter> trainable;
-  for (Parameter& parameter : policy_.parameters) {
-    const auto frozen = run_.at("model").value("freeze", std::vector<std::string>());
-    if (std::any_of(frozen.begin(), frozen.end(), [&](const std::string& glob) { return matches(glob, parameter.name); })) continue;
-    parameter.tensor.set_requires_grad(true);
-    trainable.push_back(parameter);
-  }
-  if (trainable.empty()) throw Error("model.freeze leaves nothing to train");
+  const std::vector<Parameter> trainable = choose_trainable();
   optimizer_ = std::make_unique<AdamW>(trainable, run_.at("optimizer"));
 
   int64_t step = 0;
@@ -353,7 +382,7 @@ Json Trainer::run() {
     if (step == steps || (every > 0 && step % every == 0)) save(step);
   }
   const double seconds = seconds_since(training);
-  write_huggingface(folder_ + "/final", policy_, host_);
+  write_final(trainable);
   Json plan = plan_run(run_, policy_.model->shape(), policy_.parameters);
   return {{"steps", steps},
           {"epochs", plan_->epochs()},

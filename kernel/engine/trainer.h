@@ -5,6 +5,7 @@
 #include <string>
 
 #include "attune/algorithm.h"
+#include "kernel/engine/adapters.h"
 #include "kernel/engine/batch.h"
 #include "kernel/engine/checkpoint_store.h"
 #include "kernel/engine/loaded_model.h"
@@ -42,12 +43,16 @@ class Trainer {
   void move_reference(int64_t step);
   NamedTensors state();
   void save(int64_t step);
+  std::vector<Parameter> choose_trainable();
+  void write_final(const std::vector<Parameter>& trainable);
 
   const Json run_;
   const std::string folder_;
   HostServices& host_;
   LoadedModel policy_;
   std::unique_ptr<LoadedModel> live_reference_;
+  AdapterOptions adapter_options_;
+  std::vector<Parameter> adapters_;  ///< parameters of low-rank adapters; none: the model itself is trained
   int64_t top_k_ = 0;  ///< tokens of the teacher that are stored for each unit; 0: its distribution is not stored
   Plugin<attune_object> algorithm_object_;
   Algorithm* algorithm_ = nullptr;

@@ -13,14 +13,40 @@ Projection::Projection(std::string name, int64_t out, int64_t in, bool bias, boo
   if (name_.empty()) return;
   weight_ = transposed ? at::empty({in, out}, at::kFloat) : at::empty({out, in}, at::kFloat);
   if (bias) bias_O_ = at::empty({out}, at::kFloat);
+  adapter_ = std::make_shared<Adapter>();
+}
+
+at::Tensor adapted_weight(const at::Tensor& weight_OI, const Adapter& by) {
+  const at::Tensor sum_OI = weight_OI.to(by.a_RI.scalar_type()) + by.scale * at::mm(by.b_OR, by.a_RI);
+  if (!by.magnitude_O.defined()) return sum_OI;
+  return sum_OI * (by.magnitude_O / at::linalg_vector_norm(sum_OI.detach(), 2, at::IntArrayRef{1})).unsqueeze(1);
+}
+
+at::Tensor Projection::adapted(const std::function<at::Tensor(const at::Tensor&, const at::Tensor&)>& multiply) const {
+  const Adapter& by = *adapter_;
+  if (!by.there()) return multiply(weight_OI(), bias_O_);
+  const auto dtype = weight_.scalar_type();
+  const at::Tensor low_NO = by.scale * attune::nn::linear(multiply(by.a_RI.to(dtype), {}), by.b_OR.to(dtype), at::Tensor());
+  if (!by.magnitude_O.defined()) return multiply(weight_OI(), bias_O_) + low_NO;
+  at::Tensor norm_O;
+  {
+    const at::NoGradGuard no_grad;
+    norm_O = at::linalg_vector_norm(weight_OI().to(at::kFloat) + by.scale * at::mm(by.b_OR, by.a_RI), 2, at::IntArrayRef{1});
+  }
+  const at::Tensor y_NO = (multiply(weight_OI(), {}) + low_NO) * (by.magnitude_O / norm_O).to(dtype);
+  return bias_O_.defined() ? y_NO + bias_O_ : y_NO;
 }
 
 at::Tensor Projection::operator()(const at::Tensor& x_NI) const {
-  return linear(x_NI, weight_OI(), bias_O_);
+  return adapted([&](const at::Tensor& weight_OI, const at::Tensor& bias_O) { return linear(x_NI, weight_OI, bias_O); });
 }
 
 void Projection::collect(std::vector<Parameter>& all) const {
-  if (there()) all.push_back({name_ + ".weight", weight_, true});
+  if (there()) {
+    Parameter& weight = all.emplace_back(Parameter{name_ + ".weight", weight_, true});
+    weight.adapter = adapter_;
+    weight.transposed = transposed_;
+  }
   if (bias_O_.defined()) all.push_back({name_ + ".bias", bias_O_, false});
 }
 
@@ -50,12 +76,13 @@ void Norm::collect(std::vector<Parameter>& all) const {
 }
 
 at::Tensor FeedForward::operator()(const at::Tensor& x_ND) const {
-  if (gate_up.there()) {
-    const auto halves = gate_up(x_ND).chunk(2, 1);
-    return gated_linear(halves[0], halves[1], down.weight_OI(), down.bias_O(), activation);
-  }
-  if (!gate.there()) return gated_linear(up(x_ND), {}, down.weight_OI(), down.bias_O(), activation);
-  return gated_linear(gate(x_ND), up(x_ND), down.weight_OI(), down.bias_O(), activation);
+  std::vector<at::Tensor> halves;
+  if (gate_up.there()) halves = gate_up(x_ND).chunk(2, 1);
+  else if (gate.there()) halves = {gate(x_ND), up(x_ND)};
+  else halves = {up(x_ND), at::Tensor()};
+  return down.adapted([&](const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+    return gated_linear(halves[0], halves[1], weight_OI, bias_O, activation);
+  });
 }
 
 void FeedForward::collect(std::vector<Parameter>& all) const {

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,9 @@ namespace attune::nn {
 
 /// Legend: N rows, I in, O out, D width, E experts.
 
+/// The weight that a layer with an adapter multiplies with, fp32: O x I.
+at::Tensor adapted_weight(const at::Tensor& weight_OI, const Adapter& by);
+
 /// x W^T + b.
 class Projection {
  public:
@@ -24,7 +29,11 @@ class Projection {
 
   bool there() const { return weight_.defined(); }
   at::Tensor operator()(const at::Tensor& x_NI) const;
-  /// O x I, whatever way it is stored.
+  /// `multiply(W, b)` is some x W^T + b; with an adapter it is called for that as well.
+  at::Tensor adapted(const std::function<at::Tensor(const at::Tensor& weight_OI, const at::Tensor& bias_O)>& multiply) const;
+  /// Leaves the layer out where adapters are asked for without naming layers.
+  Projection& unusual() { return adapter_->usual = false, *this; }
+  /// O x I, whatever way it is stored, without an adapter.
   at::Tensor weight_OI() const { return transposed_ ? weight_.t() : weight_; }
   const at::Tensor& bias_O() const { return bias_O_; }
   int64_t size() const { return there() ? weight_.numel() : 0; }
@@ -34,6 +43,7 @@ class Projection {
   std::string name_;
   at::Tensor weight_, bias_O_;
   bool transposed_ = false;
+  std::shared_ptr<Adapter> adapter_;
 };
 
 enum class NormKind {

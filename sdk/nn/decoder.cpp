@@ -23,7 +23,11 @@ Decoder::Decoder(DecoderSpec spec) : spec_(std::move(spec)) {
   embedding_VD_ = table(spec_.vocabulary);
   if (!spec_.learned_positions.empty())
     positions_PD_ = table(spec_.max_length + spec_.position_offset);
-  if (!spec_.tied) head_VD_ = table(spec_.vocabulary);
+  if (!spec_.tied) {
+    head_VD_ = table(spec_.vocabulary);
+    head_adapter_ = std::make_shared<Adapter>();
+    head_adapter_->usual = false;
+  }
   for (size_t i = 0; i < spec_.layers.size(); ++i)
     layers_.push_back(make_layer(static_cast<int64_t>(i)));
   final_norm_ = Norm(spec_.final_norm, spec_.norm, spec_.width, spec_.eps);
@@ -59,12 +63,16 @@ Decoder::Layer Decoder::make_layer(int64_t index) const {
     layer.feed = make_feed(prefix, names.feed, about.inner);
     return layer;
   }
-  layer.experts.router = project(names.router, about.experts, spec_.width, false);
+  layer.experts.router = project(names.router, about.experts, spec_.width, false).unusual();
   layer.experts.active = about.active_experts;
   layer.experts.normalised = about.normalised;
   for (int64_t e = 0; e < about.experts; ++e) {
     layer.experts.experts.push_back(
         make_feed(prefix + names.experts + std::to_string(e) + ".", names.expert, about.inner));
+    FeedForward& made = layer.experts.experts.back();
+    for (Projection* projection : {&made.gate, &made.up, &made.gate_up, &made.down}) {
+      if (projection->there()) projection->unusual();
+    }
   }
   return layer;
 }
@@ -139,6 +147,7 @@ std::vector<Parameter> Decoder::parameters() {
   }
   final_norm_.collect(all);
   add(spec_.head, head_VD_);
+  if (head_VD_.defined()) all.back().adapter = head_adapter_;
   return all;
 }
 
@@ -224,6 +233,7 @@ Head Decoder::head(int32_t index) {
   }
   Head made;
   made.weight_VD = spec_.tied ? embedding_VD_ : head_VD_;
+  if (head_adapter_ && head_adapter_->there()) made.weight_VD = adapted_weight(head_VD_, *head_adapter_).to(head_VD_.scalar_type());
   made.softcap = spec_.logit_softcap;
   made.tied = spec_.tied;
   return made;

@@ -104,6 +104,7 @@ class Decoder : public Model {
 
   DecoderSpec spec_;
   at::Tensor embedding_VD_, positions_PD_, head_VD_;  ///< undefined where not there
+  std::shared_ptr<Adapter> head_adapter_;
   std::vector<Layer> layers_;
   Norm final_norm_;
 };

@@ -137,6 +137,56 @@ items = "string"
 default = []
 help = "Patterns of parameters that the checkpoint may lack; they are drawn anew"
 
+[adapter]
+type = "table"
+runs = ["train"]
+help = "Train a low-rank change of the model's linear layers, not the model; the reference is the model without it"
+
+[adapter.members.use]
+type = "enum"
+required = true
+choices = ["lora", "dora"]
+help = "lora: W + scale B A (Hu et al., 2022); dora: with magnitudes of its rows (Liu et al., 2024)"
+
+[adapter.members.rank]
+type = "int"
+default = 16
+min = 1
+help = "Rows of A, columns of B"
+
+[adapter.members.alpha]
+type = "float"
+default = 32.0
+above = 0.0
+help = "The change is scaled by alpha / rank"
+
+[adapter.members.rank_stabilised]
+type = "bool"
+default = false
+help = "Scale by alpha / sqrt(rank) instead (rsLoRA: Kalajdzievski, 2023)"
+
+[adapter.members.targets]
+type = "list"
+items = "string"
+default = []
+help = "Layers, as in [\"q_proj\", \"model.layers.1?.*\"]: last parts of names or patterns; empty: every linear layer but heads, routers and experts"
+
+[adapter.members.b_rate]
+type = "float"
+default = 1.0
+above = 0.0
+help = "Learning rate of B over that of A (LoRA+: Hayou et al., 2024, 16 there)"
+
+[adapter.members.path]
+type = "path"
+default = ""
+help = "Folder of an adapter, as PEFT writes it, to go on from; its rank and layers count"
+
+[adapter.members.merge]
+type = "bool"
+default = true
+help = "Whether final/ is the whole model with the change in it (and adapter/ the change alone), or the change alone"
+
 [reference]
 type = "table"
 runs = ["train"]

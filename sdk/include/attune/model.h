@@ -97,6 +97,18 @@ class Cache {
   virtual void clear(int64_t slot) = 0;
 };
 
+/// A change of low rank beside a linear layer's weight W (O x I), for all that multiplies with it: W + scale B A (LoRA: Hu et al.,
+/// 2022), or with magnitudes m the rows of m (W + scale B A) / |W + scale B A| (DoRA: Liu et al., 2024, eq. 5; no gradient goes
+/// through the norm, section 4.3). The engine fills it in.
+struct Adapter {
+  at::Tensor a_RI, b_OR, magnitude_O;  ///< fp32; undefined: there is none
+  double scale = 1;
+  bool on = true;
+  bool usual = true;  ///< taken where a user names no layers; false for heads, routers and experts
+
+  bool there() const { return on && a_RI.defined(); }
+};
+
 /// One parameter. `tensor` is the model's own handle: set_data() on it changes dtype, device and contents.
 struct Parameter {
   std::string name;  ///< as in Hugging Face checkpoints
@@ -106,6 +118,9 @@ struct Parameter {
   /// are added to one.
   float start = 0;
   bool sparse = false;  ///< may go without a gradient in a step, as an expert that no row chose
+  std::shared_ptr<Adapter> adapter = nullptr;  ///< of a linear layer's weight: where the engine may put one
+  bool transposed = false;                     ///< that weight is stored as I x O
+  float rate = 1;                              ///< times the learning rate
 };
 
 /// Logits of a row are softcap(scale * (hidden . weight_VD + bias_V)).
