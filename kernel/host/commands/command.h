@@ -41,6 +41,12 @@ Command tokenize_command();
 Command data_inspect_command();
 Command data_stats_command();
 Command data_convert_command();
+Command runs_list_command();
+Command runs_compare_command();
+Command report_command();
+Command checkpoints_list_command();
+Command checkpoints_verify_command();
+Command checkpoints_prune_command();
 
 /// Finds the command that `words` begin with, parses the rest and runs it. Without words, or with
 /// --help: the overview.

@@ -24,9 +24,12 @@ std::string long_name(const OptionSpec& option) {
 
 bool optional(const PositionalSpec& spec) { return spec.name.starts_with("["); }
 
-/// "[PROMPT]" -> "PROMPT".
+bool repeats(const PositionalSpec& spec) { return spec.name.find("...") != spec.name.npos; }
+
+/// "[PROMPT]" -> "PROMPT", "RUN..." -> "RUN".
 std::string plain_name(const PositionalSpec& spec) {
-  return optional(spec) ? spec.name.substr(1, spec.name.size() - 2) : spec.name;
+  std::string name = optional(spec) ? spec.name.substr(1, spec.name.size() - 2) : spec.name;
+  return repeats(spec) ? name.substr(0, name.find("...")) : name;
 }
 
 std::string option_words(const OptionSpec& option) {
@@ -137,7 +140,12 @@ Arguments parse_arguments(const CommandSpec& spec, const std::vector<std::string
   }
   for (size_t i = 0; i < spec.positional.size(); ++i) {
     if (i < positional.size()) {
-      made.values_[plain_name(spec.positional[i])] = {positional[i]};
+      auto& values = made.values_[plain_name(spec.positional[i])];
+      values = {positional[i]};
+      if (repeats(spec.positional[i])) {
+        values.assign(positional.begin() + static_cast<std::ptrdiff_t>(i), positional.end());
+        positional.resize(i + 1);
+      }
     } else if (!optional(spec.positional[i])) {
       refuse(spec.name, "missing " + spec.positional[i].name + ": " + spec.positional[i].help);
     }

@@ -17,7 +17,7 @@ struct OptionSpec {
   bool repeats = false;
 };
 
-/// A positional argument. A "[NAME]" may be left out.
+/// A positional argument. A "[NAME]" may be left out; "NAME...", the last one, may be several.
 struct PositionalSpec {
   std::string name;
   std::string help;
