@@ -37,12 +37,16 @@ Json plan_run(const Json& run, const ModelShape& shape, const std::vector<Parame
   const int64_t samples = train.value("samples_per_step", int64_t(0));
   if (rows_per_step == 0) rows_per_step = samples * train.value("max_length", int64_t(1024));
   const int64_t batch_rows = std::min(rows, rows_per_step);
+  // Of layers that are computed again only the inputs are kept, and all of one layer at a time.
+  const int64_t activations = train.value("activation_checkpointing", false) && shape.layers > 0
+                                  ? shape.layers * shape.width + shape.activation_floats / shape.layers
+                                  : shape.activation_floats;
   const bool live = run.contains("reference") && run.at("reference").value("mode", "cached") == "live";
 
   Json memory = {{"weights", all * element * (live ? 2 : 1) + (half ? trainable * 4 : 0)},
                  {"optimizer", trainable * 8},
                  {"gradients", trainable * 4 + (half ? trainable * 2 : 0)},
-                 {"activations", batch_rows * shape.activation_floats * element},
+                 {"activations", batch_rows * activations * element},
                  {"head", kHeadChunk + shape.vocabulary * shape.width * 4},
                  {"base", kLibTorch}};
   int64_t total = 0;

@@ -244,6 +244,7 @@ Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& sp
     std::vector<int64_t> part_indices;
     for (const size_t i : bin) part.push_back(samples[i]), part_indices.push_back(kept[i]);
     MicroBatch& micro = micros.emplace_back(pack(part, policy_.model->shape().position_axes, policy_.device));
+    micro.batch.recompute = learn && run_.at("train").value("activation_checkpointing", false);
     if (top_k_ > 0) {
       const at::Tensor stored = split.reference->of(part_indices).view({micro.row_U.size(0), -1}).to(policy_.device);
       const int64_t k = stored.size(1) / 2;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "attune/error.h"
+#include "nn/recompute.h"
 #include "nn/text_encoding.h"
 
 namespace attune::nn {
@@ -214,13 +215,16 @@ at::Tensor Decoder::hidden(const Batch& batch, Cache* cache) {
   std::vector<at::Tensor> angles;
   for (const Rotary& rotary : spec_.rotary) angles.push_back(rotary.angles(batch.positions_AN[0]));
   at::Tensor x_ND = embed(batch);
+  const bool recompute = batch.recompute && !kept;
+  const auto segments = std::make_shared<const std::vector<Segment>>(batch.segments);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    x_ND = add(
-        x_ND,
-        attend(static_cast<int64_t>(i), layer.before_attention(x_ND), angles, batch.segments, kept),
-        layer.after_attention);
-    x_ND = add(x_ND, feed(layer, layer.before_feed(x_ND)), layer.after_feed);
+    const auto block = [this, i, angles, segments, kept](const at::Tensor& rows_ND) {
+      const Layer& layer = layers_[i];
+      const at::Tensor y_ND =
+          add(rows_ND, attend(static_cast<int64_t>(i), layer.before_attention(rows_ND), angles, *segments, kept), layer.after_attention);
+      return add(y_ND, feed(layer, layer.before_feed(y_ND)), layer.after_feed);
+    };
+    x_ND = recompute ? recomputed(block, x_ND) : block(x_ND);
   }
   if (kept) kept->advance(batch.segments);
   return final_norm_(x_ND);

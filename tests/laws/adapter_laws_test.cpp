@@ -89,6 +89,28 @@ TEST_P(AdapterLaw, OnlyTheAdapterLearnsAndItsGradientAgreesWithFiniteDifferences
   EXPECT_NEAR((above - below) / (2 * step), size, 1e-2 * size);
 }
 
+TEST_P(AdapterLaw, LearnsTheSameWhereLayersAreComputedAgain) {
+  std::vector<Parameter> made = changed();
+  for (Parameter& parameter : made) parameter.tensor.set_requires_grad(true);
+  MicroBatch micro = pack(pointers(samples), model.model->shape().position_axes, at::kCPU);
+  const auto gradient = [&](bool recompute) {
+    micro.batch.recompute = recompute;
+    log_likelihood(*model.model, micro).sum().backward();
+    std::vector<at::Tensor> parts;
+    for (Parameter& parameter : made) {
+      const at::Tensor& grad = parameter.tensor.grad();
+      parts.push_back(grad.defined() ? grad.reshape(-1).clone() : at::zeros(parameter.tensor.numel()));
+      parameter.tensor.mutable_grad().reset();
+    }
+    return at::cat(parts);
+  };
+
+  const at::Tensor kept = gradient(false);
+
+  EXPECT_GT(kept.abs().max().item<double>(), 0);
+  EXPECT_LE(relative_gap(gradient(true), kept), 1e-6);
+}
+
 INSTANTIATE_TEST_SUITE_P(Every, AdapterLaw, ::testing::Combine(::testing::ValuesIn(models()), ::testing::Bool()), [](const auto& info) {
   return std::get<0>(info.param) + (std::get<1>(info.param) ? "_dora" : "_lora");
 });

@@ -61,6 +61,23 @@ TEST_P(ModelLaw, ChunkSizeOfTheHeadChangesNothing) {
   EXPECT_LE(relative_gap(gradient(3), whole), 1e-5);
 }
 
+TEST_P(ModelLaw, ComputingLayersAgainChangesNothing) {
+  ModelUnderLaw model(GetParam());
+  MicroBatch micro = pack(pointers(random_samples(model, true, 6, 9)), model.model->shape().position_axes, at::kCPU);
+  const auto learn = [&](bool recompute) {
+    micro.batch.recompute = recompute;
+    const at::Tensor value = log_likelihood(*model.model, micro).sum();
+    value.backward();
+    return std::pair(value.item<double>(), model.take_gradient());
+  };
+
+  const auto [kept, gradient] = learn(false);
+  const auto [again, same] = learn(true);
+
+  EXPECT_EQ(again, kept);
+  EXPECT_LE(relative_gap(same, gradient), 1e-6);
+}
+
 TEST_P(ModelLaw, CacheOnEqualsCacheOff) {
   const at::NoGradGuard no_grad;
   ModelUnderLaw model(GetParam());

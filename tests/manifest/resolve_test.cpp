@@ -28,7 +28,7 @@ TEST(Manifest, FillsInEveryDefault) {
                   "weight_decay": 0.0},
     "schedule": {"use": "constant", "warmup_steps": 0, "min_ratio": 0.0},
     "train": {"steps": 2, "epochs": 0.0, "tokens": 0, "samples_per_step": 4, "tokens_per_step": 0,
-              "tokens_per_batch": 8192, "max_length": 1024, "truncation": "end",
+              "tokens_per_batch": 8192, "activation_checkpointing": false, "max_length": 1024, "truncation": "end",
               "scored": "assistant", "neftune_alpha": 0.0, "clip": 1.0, "share_prompt": true,
               "shuffle": true, "checkpoint": {"every": 0, "keep": 2}, "evaluate": {"every": 0},
               "log": {"every": 1}},

@@ -22,9 +22,16 @@ std::string escaped(const std::string& text) {
   return made;
 }
 
+/// For a place in a chart.
+std::string exact(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
 std::string number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
+  std::snprintf(text, sizeof text, "%.3g", value);
   return text;
 }
 
@@ -34,7 +41,7 @@ std::string name_of(const RunFolder& run) { return fs::path(run.path).lexically_
 
 /// Curves of one metric; runs keep their colour from chart to chart.
 std::string chart(const std::string& metric, const std::vector<RunFolder>& runs) {
-  constexpr double kWidth = 420, kHeight = 180, kLeft = 56, kTop = 8, kBottom = 22;
+  constexpr double kWidth = 404, kHeight = 180, kLeft = 72, kTop = 8, kBottom = 22;
   double low_x = INFINITY, high_x = -INFINITY, low_y = INFINITY, high_y = -INFINITY;
   for (const RunFolder& run : runs) {
     for (const auto& [x, y] : run.curve(metric)) {
@@ -48,9 +55,9 @@ std::string chart(const std::string& metric, const std::vector<RunFolder>& runs)
   };
   std::string svg = "<figure><figcaption>" + escaped(metric) + "</figcaption><svg viewBox=\"0 0 480 210\" role=\"img\" aria-label=\"" + escaped(metric) + "\">";
   const auto text = [&](double x, double y, const std::string& what, const char* anchor) {
-    svg += "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\">" + what + "</text>";
+    svg += "<text x=\"" + exact(x) + "\" y=\"" + exact(y) + "\" text-anchor=\"" + anchor + "\">" + what + "</text>";
   };
-  svg += "<path class=\"axis\" d=\"M56 8V188H476\"/>";
+  svg += "<path class=\"axis\" d=\"M72 8V188H476\"/>";
   text(kLeft - 6, kTop + 8, number(high_y), "end");
   text(kLeft - 6, kTop + kHeight, number(low_y), "end");
   text(kLeft, kTop + kHeight + kBottom - 6, number(low_x), "start");
@@ -60,7 +67,7 @@ std::string chart(const std::string& metric, const std::vector<RunFolder>& runs)
     size_t count = 0;
     for (const auto& [x, y] : runs[i].curve(metric)) {
       if (!std::isfinite(y)) continue;
-      points += number(place(x, low_x, high_x, kLeft, kLeft + kWidth)) + "," + number(place(y, low_y, high_y, kTop + kHeight, kTop)) + " ";
+      points += exact(place(x, low_x, high_x, kLeft, kLeft + kWidth)) + "," + exact(place(y, low_y, high_y, kTop + kHeight, kTop)) + " ";
       ++count;
     }
     const std::string color = "c" + std::to_string(i % kColors);
@@ -142,11 +149,11 @@ constexpr const char* kHead =
     ":root{color-scheme:light dark;--c0:#2f6db3;--c1:#c2571a;--c2:#2c8a4b;--c3:#8a4fb0;--c4:#b0304a;--c5:#6b7280;--line:#8884}"
     "@media(prefers-color-scheme:dark){:root{--c0:#7db3ee;--c1:#f0a068;--c2:#74cf93;--c3:#c79be8;--c4:#f08aa0;--c5:#a6adba}}"
     "body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}"
-    ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}figure{margin:0}figcaption{font-weight:600}"
-    "svg{width:100%;height:auto}svg text{font-size:12px;fill:currentColor}.axis{fill:none;stroke:var(--line)}polyline{fill:none;stroke-width:1.6}"
+    ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem}figure{margin:0}figcaption{font-weight:600}"
+    "svg{width:100%;max-width:40rem;height:auto}svg text{font-size:12px;fill:currentColor}.axis{fill:none;stroke:var(--line)}polyline{fill:none;stroke-width:1.6}"
     "polyline.c0{stroke:var(--c0)}polyline.c1{stroke:var(--c1)}polyline.c2{stroke:var(--c2)}polyline.c3{stroke:var(--c3)}polyline.c4{stroke:var(--c4)}"
     "polyline.c5{stroke:var(--c5)}.c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}"
-    "polyline.c0,polyline.c1,polyline.c2,polyline.c3,polyline.c4,polyline.c5{fill:none}.key i{display:inline-block;width:.8em;height:.8em;margin:0 .4em 0 1em}"
+    "polyline.c0,polyline.c1,polyline.c2,polyline.c3,polyline.c4,polyline.c5{fill:none}.key span{display:inline-block;margin-right:1em}.key i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}"
     "table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
     "pre{white-space:pre-wrap;margin:0;font:inherit}div{overflow-x:auto}</style>";
 
@@ -156,11 +163,15 @@ std::string report_html(const std::vector<RunFolder>& runs) {
   std::string page = kHead;
   page += "<h1>" + std::string(runs.size() == 1 ? escaped(name_of(runs[0])) : std::to_string(runs.size()) + " runs") + "</h1><p class=\"key\">";
   static constexpr const char* kStyles[] = {"--c0", "--c1", "--c2", "--c3", "--c4", "--c5"};
-  for (size_t i = 0; i < runs.size(); ++i) {
-    page += "<i style=\"background:var(" + std::string(kStyles[i % kColors]) + ")\"></i>" + escaped(name_of(runs[i])) + (runs[i].finished() ? "" : " (not ended)");
+  std::vector<RunFolder> trained;
+  for (const RunFolder& run : runs) {
+    if (run.metrics.empty()) continue;
+    page += "<span><i style=\"background:var(" + std::string(kStyles[trained.size() % kColors]) + ")\"></i>" + escaped(name_of(run)) +
+            (run.finished() ? "" : " (not ended)") + "</span> ";
+    trained.push_back(run);
   }
   page += "</p><div class=\"grid\">";
-  for (const std::string& metric : metrics_of(runs)) page += chart(metric, runs);
+  for (const std::string& metric : metrics_of(trained)) page += chart(metric, trained);
   page += "</div>";
   if (const Json differ = manifest_differences(runs); !differ.empty()) page += "<h2>What the manifests differ in</h2>" + table(runs, differ);
   if (const Json results = results_of(runs); !results.empty()) page += "<h2>Results</h2>" + table(runs, results);

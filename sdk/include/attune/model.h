@@ -86,6 +86,7 @@ struct Batch {
   at::Tensor positions_AN;  ///< int64
   at::Tensor noise_ND;      ///< fp32, added to the embeddings of tokens; undefined: none
   std::vector<Segment> segments;
+  bool recompute = false;   ///< layers keep no activations for the backward pass, which computes them again
 };
 
 /// Keys and values of sequences in the middle of generation. Made by a model, used only with it.
