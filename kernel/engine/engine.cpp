@@ -16,6 +16,11 @@ class TorchEngine final : public Engine {
 
   Json plan(const Json& run, HostServices& host) override {
     const LoadOptions options = load_options(run);
+    if (const Json adapter = adapter_config(options.path); adapter.is_object()) {
+      Json base = run;
+      base["model"]["path"] = adapter.at("base_model_name_or_path");
+      return plan(base, host);
+    }
     const std::string text = host.checkpoint(options.path)->document("config.json");
     if (text.empty()) throw Error(options.path + ": no config.json; expected a folder in the Hugging Face layout");
     const Json config = Json::parse(text);

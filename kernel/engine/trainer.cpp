@@ -60,16 +60,6 @@ std::vector<int64_t> mismatched(const TrainingData& data, std::span<const int64_
   return indices;
 }
 
-EncodeOptions encode_options(const Json& train) {
-  EncodeOptions options{train.at("max_length"), train.value("share_prompt", true)};
-  const std::string scored = train.value("scored", "assistant"), truncation = train.value("truncation", "end");
-  options.scored = scored == "all" ? EncodeOptions::Scored::kAll : scored == "last" ? EncodeOptions::Scored::kLast : EncodeOptions::Scored::kAssistant;
-  options.truncation = truncation == "turns"    ? EncodeOptions::Truncation::kTurns
-                       : truncation == "refuse" ? EncodeOptions::Truncation::kRefuse
-                                                : EncodeOptions::Truncation::kEnd;
-  return options;
-}
-
 /// NEFTune (Jain et al., 2024, eq. 1): uniform noise of size alpha / sqrt(rows x width) on the embeddings of each sample.
 at::Tensor embedding_noise(double alpha, uint64_t seed, int64_t step, std::span<const int64_t> indices,
                            std::span<const Encoded* const> samples, int64_t width) {

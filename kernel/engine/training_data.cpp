@@ -12,6 +12,16 @@ constexpr int64_t kKeptRows = 50'000'000;  // about 1 GB of encoded samples
 
 }  // namespace
 
+EncodeOptions encode_options(const Json& train) {
+  EncodeOptions options{train.at("max_length"), train.value("share_prompt", true)};
+  const std::string scored = train.value("scored", "assistant"), truncation = train.value("truncation", "end");
+  options.scored = scored == "all" ? EncodeOptions::Scored::kAll : scored == "last" ? EncodeOptions::Scored::kLast : EncodeOptions::Scored::kAssistant;
+  options.truncation = truncation == "turns"    ? EncodeOptions::Truncation::kTurns
+                       : truncation == "refuse" ? EncodeOptions::Truncation::kRefuse
+                                                : EncodeOptions::Truncation::kEnd;
+  return options;
+}
+
 TrainingData::TrainingData(const Json& data, const std::string& split, const Json& algorithm, LoadedModel& loaded,
                            const EncodeOptions& options, HostServices& host)
     : loaded_(loaded), host_(host), options_(options), shape_(algorithm) {

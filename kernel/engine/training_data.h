@@ -13,6 +13,9 @@
 
 namespace attune {
 
+/// How the table [train] wants samples encoded.
+EncodeOptions encode_options(const Json& train);
+
 /// The samples of several sources, encoded. Sample i is the same rows whatever was asked for before. Encoded samples are
 /// kept while they fit.
 class TrainingData {

@@ -2,12 +2,12 @@
 """The same training work in Attune and in TRL, in turn, on this machine.
 
   side_by_side.py --attune build/bin/attune --model FOLDER --data ROWS.jsonl --trl TRAIN.py --python PYTHON
-                  [--methods dpo,sft] [--dtypes float32,bfloat16] [--steps 6] [--batch 4] [--repeats 1]
+                  [--methods dpo,sft,orpo,kto,reward] [--dtypes float32,bfloat16] [--lora RANK] [--steps 6] [--batch 4] [--repeats 1]
 
 FOLDER is SmolLM2-135M in the Hugging Face layout, ROWS has plain `prompt`, `chosen`, `rejected` (rows.py makes them), TRAIN.py runs
 one TRL training and prints a JSON line with tokens_per_s, peak_rss_mb and loss. Both sides see the same rows in the same order without
 a chat template. Tokens count every answer with its prompt, so sharing a prompt shows as speed; Attune's time includes the pass
-that caches the reference.
+that caches the reference. Losses are comparable where both sides begin alike: not with adapters or a new reward head.
 """
 import argparse
 import json
@@ -29,6 +29,7 @@ parser.add_argument("--steps", type=int, default=6)
 parser.add_argument("--batch", type=int, default=4)
 parser.add_argument("--max-length", type=int, default=512)
 parser.add_argument("--repeats", type=int, default=1)
+parser.add_argument("--lora", type=int, default=0, help="rank of adapters on every linear layer; 0: the model itself")
 parser.add_argument("--only", choices=["attune", "trl"])
 args = parser.parse_args()
 work = pathlib.Path(tempfile.mkdtemp(prefix="attune-bench-"))
@@ -51,7 +52,15 @@ def plain_model() -> pathlib.Path:
 def run_attune(method: str, dtype: str, model: pathlib.Path) -> dict:
     runs = work / "runs"
     shutil.rmtree(runs, ignore_errors=True)
-    columns = 'prompt = "prompt", chosen = "chosen", rejected = "rejected"' if method == "dpo" else 'prompt = "prompt", answer = "chosen"'
+    columns, data = 'prompt = "prompt", chosen = "chosen", rejected = "rejected"', os.path.abspath(args.data)
+    if method == "sft":
+        columns = 'prompt = "prompt", answer = "chosen"'
+    if method == "kto":  # As TRAIN.py makes them.
+        columns, data = 'prompt = "prompt", answer = "completion", labels = { desirable = "label" }', str(work / "unpaired.jsonl")
+        rows = [json.loads(line) for line in open(args.data)]
+        pathlib.Path(data).write_text("".join(json.dumps({"prompt": row["prompt"], "completion": row["rejected" if i % 2 else "chosen"], "label": i % 2 == 0}) + "\n"
+                                              for i, row in enumerate(rows)))
+    adapter = f'[adapter]\nuse = "lora"\nrank = {args.lora}\nalpha = {2 * args.lora}.0\nmerge = false' if args.lora else ""
     manifest = work / "run.toml"
     manifest.write_text(f"""schema = 1
 [run]
@@ -64,10 +73,11 @@ path = "{model}"
 dtype = "{dtype}"
 [[data.train]]
 use = "columns"
-path = "{os.path.abspath(args.data)}"
+path = "{data}"
 columns = {{ {columns} }}
 [algorithm]
 use = "{method}"
+{adapter}
 [optimizer]
 use = "adamw"
 learning_rate = 1e-6
@@ -92,7 +102,7 @@ checkpoint = {{ every = 0, keep = 1 }}
 
 def run_trl(method: str, dtype: str, model: pathlib.Path) -> dict:
     command = [args.python, args.trl, method, str(model), args.data, "--steps", str(args.steps), "--batch", str(args.batch),
-               "--max-length", str(args.max_length), "--dtype", dtype, "--threads", "2"]
+               "--max-length", str(args.max_length), "--dtype", dtype, "--threads", "2", "--lora", str(args.lora)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     result = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     found = json.loads([line for line in result.stdout.splitlines() if line.startswith("{")][-1])

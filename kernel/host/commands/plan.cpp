@@ -2,10 +2,12 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 
 #include "kernel/host/commands/command.h"
 #include "kernel/host/exit.h"
 #include "kernel/host/run/layout.h"
+#include "kernel/host/run/plan_fit.h"
 #include "kernel/host/run/runner.h"
 #include "kernel/host/services/progress.h"
 #include "kernel/host/services/services.h"
@@ -53,6 +55,25 @@ void stand_in(Json& run, const std::string& start) {
     run["model"]["path"] = start;
 }
 
+/// Prints, for each run that trains, the lines that make it fit.
+void fit(const std::vector<Json>& runs, int64_t limit, const std::function<int64_t(const Json&)>& planned, std::ostream& out) {
+  for (const Json& run : runs) {
+    if (run.at("run").at("kind") != "train") continue;
+    const std::string name = run["run"]["name"];
+    const auto found = fit_memory(run, limit, planned);
+    if (!found) {
+      throw ExitError(Exit::kRunFailed, "run \"" + name + "\": nothing fits in " + bytes_text(limit) +
+                                            ", not even one sequence of max_length in bfloat16 with activation checkpointing; lower train.max_length, or train "
+                                            "an [adapter]");
+    }
+    out << "# " << name << ": planned " << bytes_text(found->planned) << " of " << bytes_text(limit) << "\n";
+    if (found->half) out << "[model]\ndtype = \"bfloat16\"\n";
+    out << "[train]\ntokens_per_batch = " << found->tokens_per_batch << "\n";
+    if (found->checkpointing) out << "activation_checkpointing = true\n";
+    out << "\n";
+  }
+}
+
 int plan(const Arguments& arguments, Context& context) {
   CheckedRun checked = load_checked(arguments, context);
   const Json& resolved = checked.manifest.resolved;
@@ -68,6 +89,11 @@ int plan(const Arguments& arguments, Context& context) {
   }
   if (plans.empty())
     throw ExitError(Exit::kUsage, "nothing to plan: the manifest has no run of kind \"train\"");
+  if (const auto memory = arguments.text("fit")) {
+    fit(runs, parse_bytes(*memory), [&](const Json& run) { return checked.installation->engine().plan(run, services).at("memory").at("total").get<int64_t>(); },
+        context.console.out);
+    return 0;
+  }
   if (arguments.flag("json")) {
     context.console.out << plans.dump(2) << "\n";
     return 0;
@@ -89,6 +115,7 @@ Command plan_command() {
                    {{"FILE", "The manifest (TOML)"}},
                    manifest_options()};
   spec.options.push_back({"json", "", "Print the prediction as JSON"});
+  spec.options.push_back({"fit", "MEMORY", "Print the settings with which the run stays within MEMORY, such as \"8 GB\""});
   return {spec, &plan};
 }
 

@@ -13,6 +13,7 @@
 #include "kernel/host/run/evaluate.h"
 #include "kernel/host/run/generate.h"
 #include "kernel/host/run/hardware.h"
+#include "kernel/host/run/plan_fit.h"
 #include "kernel/host/run/record.h"
 #include "kernel/host/run/stamp.h"
 #include "kernel/host/services/progress.h"
@@ -71,7 +72,12 @@ bool outputs_exist(const std::string& kind, const std::string& folder) {
 Json execute(const std::string& kind, const Json& run, const std::string& folder, Engine& engine,
              RunServices& host) {
   engine.threads(run.at("run").value("threads", 0));
-  if (kind == "train") return engine.train(run, folder, host);
+  if (kind == "train") {
+    const Json plan = engine.plan(run, host);
+    if (plan.contains("memory") && run.at("run").value("device", "cpu") == "cpu")
+      check_memory(run, plan["memory"].at("total"), hardware().at("memory_bytes"));
+    return engine.train(run, folder, host);
+  }
   if (kind == "evaluate") return evaluate(run, folder, engine, host);
   if (kind == "generate") return generate(run, folder, engine, host);
   throw ExitError(
