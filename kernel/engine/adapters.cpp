@@ -21,11 +21,17 @@ namespace {
 
 constexpr const char* kPrefix = "base_model.model.";
 
-std::string layer_of(const Parameter& weight) { return weight.name.substr(0, weight.name.size() - std::string_view(".weight").size()); }
+std::string layer_of(const Parameter& weight) {
+  return weight.name.substr(0, weight.name.size() - std::string_view(".weight").size());
+}
 
-at::Tensor weight_OI(const Parameter& weight) { return weight.transposed ? weight.tensor.t() : weight.tensor; }
+at::Tensor weight_OI(const Parameter& weight) {
+  return weight.transposed ? weight.tensor.t() : weight.tensor;
+}
 
-bool names(const std::string& glob, const std::string& layer) { return matches(glob, layer) || layer.ends_with("." + glob); }
+bool names(const std::string& glob, const std::string& layer) {
+  return matches(glob, layer) || layer.ends_with("." + glob);
+}
 
 std::vector<Parameter> targets_of(const LoadedModel& loaded, const AdapterOptions& options) {
   std::vector<Parameter> found;
@@ -38,12 +44,14 @@ std::vector<Parameter> targets_of(const LoadedModel& loaded, const AdapterOption
     }
   }
   for (const std::string& glob : options.targets) {
-    if (!used.contains(glob)) throw Error("adapter.targets: no linear layer is named `" + glob + "`");
+    if (!used.contains(glob))
+      throw Error("adapter.targets: no linear layer is named `" + glob + "`");
   }
   return found;
 }
 
-/// How PEFT is told which layers: by the last parts of their names where those mean just these, else by full names.
+/// How PEFT is told which layers: by the last parts of their names where those mean just these,
+/// else by full names.
 Json target_modules(const LoadedModel& loaded, const std::vector<Parameter>& adapters) {
   std::map<std::string, int> all, ours;
   std::set<std::string> layers;
@@ -52,7 +60,8 @@ Json target_modules(const LoadedModel& loaded, const std::vector<Parameter>& ada
     if (parameter.adapter) ++all[last(layer_of(parameter))];
   }
   for (const Parameter& parameter : adapters) {
-    if (const size_t at = parameter.name.find(".lora_A."); at != parameter.name.npos) layers.insert(parameter.name.substr(0, at));
+    if (const size_t at = parameter.name.find(".lora_A."); at != parameter.name.npos)
+      layers.insert(parameter.name.substr(0, at));
   }
   for (const std::string& layer : layers) ++ours[last(layer)];
   Json ends = Json::array();
@@ -72,10 +81,13 @@ std::string text_of(const fs::path& file) {
 
 void refuse_unknown(const Json& config, const std::string& folder) {
   const auto refuse = [&](const std::string& what) {
-    throw Error(folder + "/adapter_config.json: " + what + ", which is not implemented", ATTUNE_E_UNSUPPORTED);
+    throw Error(folder + "/adapter_config.json: " + what + ", which is not implemented",
+                ATTUNE_E_UNSUPPORTED);
   };
-  if (config.value("peft_type", "LORA") != "LORA") refuse("peft_type " + config["peft_type"].dump());
-  for (const char* empty : {"rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication", "target_parameters", "trainable_token_indices"}) {
+  if (config.value("peft_type", "LORA") != "LORA")
+    refuse("peft_type " + config["peft_type"].dump());
+  for (const char* empty : {"rank_pattern", "alpha_pattern", "layers_to_transform",
+                            "layer_replication", "target_parameters", "trainable_token_indices"}) {
     const Json value = config.value(empty, Json());
     if (!value.is_null() && !value.empty()) refuse(std::string(empty) + " = " + value.dump());
   }
@@ -88,7 +100,8 @@ void refuse_unknown(const Json& config, const std::string& folder) {
 bool AdapterOptions::takes(const Parameter& parameter) const {
   if (!parameter.adapter) return false;
   if (targets.empty()) return parameter.adapter->usual;
-  return std::any_of(targets.begin(), targets.end(), [&](const std::string& glob) { return names(glob, layer_of(parameter)); });
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const std::string& glob) { return names(glob, layer_of(parameter)); });
 }
 
 AdapterOptions AdapterOptions::from(const Json& adapter, uint64_t seed) {
@@ -111,20 +124,24 @@ std::vector<Parameter> attach_adapters(LoadedModel& loaded, const AdapterOptions
     const at::Tensor w_OI = weight_OI(weight);
     const int64_t out = w_OI.size(0), in = w_OI.size(1);
     const std::string layer = layer_of(weight);
-    adapter.scale = options.alpha / (options.stabilised ? std::sqrt(double(options.rank)) : double(options.rank));
+    adapter.scale = options.alpha /
+                    (options.stabilised ? std::sqrt(double(options.rank)) : double(options.rank));
     adapter.a_RI = at::empty({options.rank, in}, at::kFloat);
     RandomStream stream(options.seed, layer + ".lora_A", 0);
     float* data = adapter.a_RI.data_ptr<float>();
-    for (int64_t i = 0; i < adapter.a_RI.numel(); ++i) data[i] = float((2 * stream.uniform() - 1) / std::sqrt(double(in)));
+    for (int64_t i = 0; i < adapter.a_RI.numel(); ++i)
+      data[i] = float((2 * stream.uniform() - 1) / std::sqrt(double(in)));
     adapter.a_RI = adapter.a_RI.to(loaded.device);
-    adapter.b_OR = at::zeros({out, options.rank}, at::TensorOptions(at::kFloat).device(loaded.device));
+    adapter.b_OR =
+        at::zeros({out, options.rank}, at::TensorOptions(at::kFloat).device(loaded.device));
     // As long as B is zero A has no gradient.
     made.push_back({layer + ".lora_A.weight", adapter.a_RI, true, 0, true});
     made.push_back({layer + ".lora_B.weight", adapter.b_OR, true, 0, weight.sparse});
     made.back().rate = float(options.b_rate);
     if (!options.magnitudes) continue;
     adapter.magnitude_O = at::linalg_vector_norm(w_OI.to(at::kFloat), 2, at::IntArrayRef{1});
-    made.push_back({layer + ".lora_magnitude_vector", adapter.magnitude_O, false, 0, weight.sparse});
+    made.push_back(
+        {layer + ".lora_magnitude_vector", adapter.magnitude_O, false, 0, weight.sparse});
   }
   return made;
 }
@@ -145,9 +162,12 @@ int64_t value_outputs(const std::string& folder, HostServices& host) {
   return 0;
 }
 
-std::vector<Parameter> read_adapters(LoadedModel& loaded, const std::string& folder, const AdapterOptions& given, HostServices& host) {
+std::vector<Parameter> read_adapters(LoadedModel& loaded, const std::string& folder,
+                                     const AdapterOptions& given, HostServices& host) {
   const Json config = adapter_config(folder);
-  if (config.is_null()) throw Error(folder + ": no adapter_config.json; expected an adapter's folder as PEFT writes it");
+  if (config.is_null())
+    throw Error(folder +
+                ": no adapter_config.json; expected an adapter's folder as PEFT writes it");
   refuse_unknown(config, folder);
   const auto file = host.checkpoint((fs::path(folder) / "adapter_model.safetensors").string());
   AdapterOptions options = given;
@@ -159,9 +179,13 @@ std::vector<Parameter> read_adapters(LoadedModel& loaded, const std::string& fol
   std::set<std::string> there;
   for (const attune_tensor& tensor : file->tensors()) {
     const std::string name(view(tensor.name));
-    if (!name.starts_with(kPrefix)) throw Error(folder + ": tensor " + name + " is not of an adapter: expected a name that begins with " + kPrefix);
+    if (!name.starts_with(kPrefix))
+      throw Error(folder + ": tensor " + name +
+                  " is not of an adapter: expected a name that begins with " + kPrefix);
     there.insert(name.substr(std::string_view(kPrefix).size()));
-    if (const size_t at = name.find(".lora_A."); at != name.npos) options.targets.push_back(name.substr(std::string_view(kPrefix).size(), at - std::string_view(kPrefix).size()));
+    if (const size_t at = name.find(".lora_A."); at != name.npos)
+      options.targets.push_back(
+          name.substr(std::string_view(kPrefix).size(), at - std::string_view(kPrefix).size()));
   }
   std::vector<Parameter> made = attach_adapters(loaded, options), filled = made;
   for (const Parameter& parameter : loaded.parameters) {
@@ -169,27 +193,33 @@ std::vector<Parameter> read_adapters(LoadedModel& loaded, const std::string& fol
   }
   const at::NoGradGuard no_grad;
   for (const Parameter& parameter : filled) {
-    if (there.erase(parameter.name) == 0) throw Error(folder + ": the adapter lacks " + parameter.name);
+    if (there.erase(parameter.name) == 0)
+      throw Error(folder + ": the adapter lacks " + parameter.name);
     file->read(kPrefix + parameter.name, [&](const attune_tensor& read) {
       const at::IntArrayRef shape(read.shape, size_t(read.n_dims));
       at::Tensor target = parameter.tensor;
-      if (shape != target.sizes()) throw Error(folder + ": " + parameter.name + " has another shape than this model's layer");
-      target.copy_(at::from_blob(const_cast<void*>(read.data.data), shape, at::TensorOptions(scalar_type(read.dtype))));
+      if (shape != target.sizes())
+        throw Error(folder + ": " + parameter.name + " has another shape than this model's layer");
+      target.copy_(at::from_blob(const_cast<void*>(read.data.data), shape,
+                                 at::TensorOptions(scalar_type(read.dtype))));
     });
   }
   if (!there.empty()) throw Error(folder + ": this model has no place for " + *there.begin());
   return made;
 }
 
-void write_adapters(const std::string& folder, const std::string& base, const std::vector<Parameter>& adapters, const std::vector<Parameter>& whole,
+void write_adapters(const std::string& folder, const std::string& base,
+                    const std::vector<Parameter>& adapters, const std::vector<Parameter>& whole,
                     const LoadedModel& loaded, const AdapterOptions& options, HostServices& host) {
   const fs::path staging = folder + ".part";
   fs::remove_all(staging);
   fs::create_directories(staging);
-  const bool transposed = std::any_of(loaded.parameters.begin(), loaded.parameters.end(), [](const Parameter& p) { return p.transposed; });
+  const bool transposed = std::any_of(loaded.parameters.begin(), loaded.parameters.end(),
+                                      [](const Parameter& p) { return p.transposed; });
   std::set<std::string> modules;
   NamedTensors tensors;
-  for (const Parameter& parameter : adapters) tensors.emplace_back(kPrefix + parameter.name, parameter.tensor);
+  for (const Parameter& parameter : adapters)
+    tensors.emplace_back(kPrefix + parameter.name, parameter.tensor);
   for (const Parameter& parameter : whole) {
     tensors.emplace_back(kPrefix + parameter.name, parameter.tensor);
     modules.insert(parameter.name.substr(0, parameter.name.rfind('.')));
@@ -208,7 +238,8 @@ void write_adapters(const std::string& folder, const std::string& base, const st
                        {"target_modules", target_modules(loaded, adapters)},
                        {"modules_to_save", modules.empty() ? Json() : Json(modules)}};
   write_file((staging / "adapter_config.json").string(), config.dump(2) + "\n");
-  host.write_tensors((staging / "adapter_model.safetensors").string(), TensorViews(tensors).views, {{"format", "pt"}});
+  host.write_tensors((staging / "adapter_model.safetensors").string(), TensorViews(tensors).views,
+                     {{"format", "pt"}});
   sync_folder(staging.string());
   fs::remove_all(folder);
   fs::rename(staging, folder);

@@ -10,8 +10,8 @@
 
 namespace attune {
 
-StepPlan::StepPlan(const Json& train, const Json& data, uint64_t seed, const std::vector<int64_t>& sizes,
-                   std::function<int64_t(int64_t)> tokens_of)
+StepPlan::StepPlan(const Json& train, const Json& data, uint64_t seed,
+                   const std::vector<int64_t>& sizes, std::function<int64_t(int64_t)> tokens_of)
     : seed_(seed),
       sizes_(sizes),
       drawn_(sizes.size()),
@@ -22,30 +22,38 @@ StepPlan::StepPlan(const Json& train, const Json& data, uint64_t seed, const std
   for (size_t i = 0; i < sizes.size(); ++i) {
     firsts_.push_back(size_);
     size_ += sizes[i];
-    if (const double weight = data.at("train")[i].value("weight", 0.0); weight > 0) weights_.resize(sizes.size()), weights_[i] = weight;
-    if (!weights_.empty() && weights_[i] > 0 && sizes[i] == 0) throw ExitError(Exit::kData, "an entry of the mixture has no sample left");
+    if (const double weight = data.at("train")[i].value("weight", 0.0); weight > 0)
+      weights_.resize(sizes.size()), weights_[i] = weight;
+    if (!weights_.empty() && weights_[i] > 0 && sizes[i] == 0)
+      throw ExitError(Exit::kData, "an entry of the mixture has no sample left");
   }
-  const int64_t steps = train.value("steps", int64_t(0)), budget = train.value("tokens", int64_t(0));
+  const int64_t steps = train.value("steps", int64_t(0)),
+                budget = train.value("tokens", int64_t(0));
   const int64_t samples_per_step = train.value("samples_per_step", int64_t(0));
   const int64_t tokens_per_step = train.value("tokens_per_step", int64_t(0));
   const bool bounded = steps > 0 || budget > 0;
-  const int64_t last = bounded ? INT64_MAX : int64_t(std::llround(train.value("epochs", 1.0) * double(size_)));
+  const int64_t last =
+      bounded ? INT64_MAX : int64_t(std::llround(train.value("epochs", 1.0) * double(size_)));
 
   int64_t position = 0, tokens = 0;
   const auto take = [&] {
     while (!weights_.empty() && int64_t(mixture_.size()) <= position) extend_mixture();
     const int64_t n = tokens_of_(index_at(position));
-    if (position++ >= size_ && tokens == 0) throw ExitError(Exit::kData, "no sample of the training data has a token to learn from");
+    if (position++ >= size_ && tokens == 0)
+      throw ExitError(Exit::kData, "no sample of the training data has a token to learn from");
     tokens += n;
     return n;
   };
-  while (position < last && (steps == 0 || int64_t(ends_.size()) < steps) && (budget == 0 || tokens < budget)) {
+  while (position < last && (steps == 0 || int64_t(ends_.size()) < steps) &&
+         (budget == 0 || tokens < budget)) {
     if (samples_per_step > 0 && budget == 0) {
       position = std::min(position + samples_per_step, last);
     } else if (samples_per_step > 0) {
       for (int64_t n = 0; n < samples_per_step && tokens < budget; ++n) take();
     } else {
-      for (int64_t n = 0; n < tokens_per_step && position < last && (budget == 0 || tokens < budget);) n += take();
+      for (int64_t n = 0;
+           n < tokens_per_step && position < last && (budget == 0 || tokens < budget);)
+        n += take();
     }
     ends_.push_back(position);
     while (!weights_.empty() && int64_t(mixture_.size()) < position) extend_mixture();
@@ -60,9 +68,12 @@ int64_t StepPlan::drawn(uint64_t stream, int64_t draw, int64_t size) const {
 void StepPlan::extend_mixture() {
   size_t next = weights_.size();
   for (size_t i = 0; i < weights_.size(); ++i) {
-    if (weights_[i] > 0 && (next == weights_.size() || taken_[i] / weights_[i] < taken_[next] / weights_[next])) next = i;
+    if (weights_[i] > 0 &&
+        (next == weights_.size() || taken_[i] / weights_[i] < taken_[next] / weights_[next]))
+      next = i;
   }
-  const int64_t index = firsts_[next] + drawn(RandomStream::mix(seed_ + next), drawn_[next]++, sizes_[next]);
+  const int64_t index =
+      firsts_[next] + drawn(RandomStream::mix(seed_ + next), drawn_[next]++, sizes_[next]);
   taken_[next] += by_tokens_ ? double(std::max<int64_t>(tokens_of_(index), 1)) : 1.0;
   mixture_.push_back(index);
 }
@@ -73,7 +84,8 @@ int64_t StepPlan::index_at(int64_t position) const {
 
 std::vector<int64_t> StepPlan::samples(int64_t step) const {
   std::vector<int64_t> indices;
-  for (int64_t position = step > 1 ? ends_[size_t(step) - 2] : 0; position < ends_[size_t(step) - 1]; ++position) {
+  for (int64_t position = step > 1 ? ends_[size_t(step) - 2] : 0;
+       position < ends_[size_t(step) - 1]; ++position) {
     indices.push_back(index_at(position));
   }
   return indices;
@@ -82,7 +94,8 @@ std::vector<int64_t> StepPlan::samples(int64_t step) const {
 std::vector<int64_t> StepPlan::used() const {
   std::set<int64_t> indices;
   const int64_t end = ends_.empty() ? 0 : ends_.back();
-  for (int64_t position = 0; position < end && int64_t(indices.size()) < size_; ++position) indices.insert(index_at(position));
+  for (int64_t position = 0; position < end && int64_t(indices.size()) < size_; ++position)
+    indices.insert(index_at(position));
   return {indices.begin(), indices.end()};
 }
 

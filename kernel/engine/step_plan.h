@@ -9,14 +9,16 @@
 
 namespace attune {
 
-/// Which samples each optimizer step sees: a pure function of seed, data and the manifest, so that a step number is an exact
-/// cursor. Entries without weights are one stream, shuffled anew each epoch. With weights, the next sample is of the entry
-/// that is furthest behind its share (of samples, or of tokens); each entry is shuffled and repeated on its own.
+/// Which samples each optimizer step sees: a pure function of seed, data and the manifest, so that
+/// a step number is an exact cursor. Entries without weights are one stream, shuffled anew each
+/// epoch. With weights, the next sample is of the entry that is furthest behind its share (of
+/// samples, or of tokens); each entry is shuffled and repeated on its own.
 class StepPlan {
  public:
-  /// `sizes`: samples of each entry of [[data.train]]. `tokens_of` a sample, 0 where it is dropped; asked only where a length
-  /// is counted in tokens.
-  StepPlan(const Json& train, const Json& data, uint64_t seed, const std::vector<int64_t>& sizes, std::function<int64_t(int64_t)> tokens_of);
+  /// `sizes`: samples of each entry of [[data.train]]. `tokens_of` a sample, 0 where it is dropped;
+  /// asked only where a length is counted in tokens.
+  StepPlan(const Json& train, const Json& data, uint64_t seed, const std::vector<int64_t>& sizes,
+           std::function<int64_t(int64_t)> tokens_of);
 
   int64_t steps() const { return int64_t(ends_.size()); }
   /// Sample indices of step 1, 2, ....
@@ -32,7 +34,8 @@ class StepPlan {
   void extend_mixture();
 
   uint64_t seed_;
-  std::vector<int64_t> sizes_, firsts_, drawn_;  // Of each entry: samples, first index, draws so far.
+  std::vector<int64_t> sizes_, firsts_,
+      drawn_;  // Of each entry: samples, first index, draws so far.
   std::vector<double> weights_, taken_;
   bool shuffle_, by_tokens_;
   std::function<int64_t(int64_t)> tokens_of_;

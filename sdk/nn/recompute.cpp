@@ -22,7 +22,8 @@ struct Held : torch::CustomClassHolder {
 class Recomputed final : public Function<Recomputed> {
  public:
   /// `anchor` makes the result differentiable where x is not and the block's parameters are.
-  static Variable forward(AutogradContext* ctx, const Variable& x, const Variable&, const Block& block) {
+  static Variable forward(AutogradContext* ctx, const Variable& x, const Variable&,
+                          const Block& block) {
     ctx->save_for_backward({x});
     ctx->saved_data["block"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(block));
     return block(x);
@@ -30,7 +31,8 @@ class Recomputed final : public Function<Recomputed> {
   static variable_list backward(AutogradContext* ctx, const variable_list& gradients) {
     const at::Tensor saved = ctx->get_saved_variables()[0];
     const at::Tensor x = saved.detach().set_requires_grad(saved.requires_grad());
-    const auto held = c10::static_intrusive_pointer_cast<Held>(ctx->saved_data["block"].toCapsule());
+    const auto held =
+        c10::static_intrusive_pointer_cast<Held>(ctx->saved_data["block"].toCapsule());
     at::Tensor y;
     {
       const at::AutoGradMode again(true);
@@ -45,7 +47,8 @@ class Recomputed final : public Function<Recomputed> {
 
 at::Tensor recomputed(const Block& block, const at::Tensor& x) {
   if (!at::GradMode::is_enabled()) return block(x);
-  return Recomputed::apply(x, at::zeros({}, x.options().dtype(at::kFloat)).set_requires_grad(true), block);
+  return Recomputed::apply(x, at::zeros({}, x.options().dtype(at::kFloat)).set_requires_grad(true),
+                           block);
 }
 
 }  // namespace attune::nn

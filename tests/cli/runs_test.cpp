@@ -15,13 +15,24 @@ class RunsTest : public ::testing::Test {
     write_tiny_run(folder.path, 6, 2);
     ASSERT_EQ(attune("run run.toml --quiet").code, 0);
   }
-  Outcome attune(const std::string& line) { return shell("cd '" + folder.path.string() + "' && attune " + line); }
+  Outcome attune(const std::string& line) {
+    return shell("cd '" + folder.path.string() + "' && attune " + line);
+  }
   /// A second run with another rate, and one that has not ended.
   void more_runs() {
-    ASSERT_EQ(attune("run run.toml --quiet --set 'run.name=\"fast<er>\"' --set optimizer.learning_rate=2e-3").code, 2);  // Not a name.
-    ASSERT_EQ(attune("run run.toml --quiet --set 'run.name=\"faster\"' --set optimizer.learning_rate=2e-3").code, 0);
+    ASSERT_EQ(
+        attune(
+            "run run.toml --quiet --set 'run.name=\"fast<er>\"' --set optimizer.learning_rate=2e-3")
+            .code,
+        2);  // Not a name.
+    ASSERT_EQ(
+        attune(
+            "run run.toml --quiet --set 'run.name=\"faster\"' --set optimizer.learning_rate=2e-3")
+            .code,
+        0);
     fs::create_directories(folder.path / "runs/cut");
-    write_file(folder.path / "runs/cut/metrics.jsonl", "{\"step\": 1, \"loss\": 0.75}\n{\"step\": 2, \"lo");
+    write_file(folder.path / "runs/cut/metrics.jsonl",
+               "{\"step\": 1, \"loss\": 0.75}\n{\"step\": 2, \"lo");
   }
 
   TemporaryFolder folder;
@@ -41,7 +52,8 @@ TEST_F(RunsTest, AreListedWithTheirState) {
   EXPECT_EQ(rows[2]["finished"], true);
   EXPECT_EQ(rows[2]["step"], 6);
   const Outcome table = attune("runs list");
-  for (const char* part : {"tiny", "not ended", "finished", "tokens/s"}) EXPECT_TRUE(has(table.text, part)) << table.text;
+  for (const char* part : {"tiny", "not ended", "finished", "tokens/s"})
+    EXPECT_TRUE(has(table.text, part)) << table.text;
   EXPECT_EQ(attune("runs list nowhere").code, 1);
 }
 
@@ -55,7 +67,8 @@ TEST_F(RunsTest, AreCompared) {
   EXPECT_FALSE(has(outcome.text, "train.steps")) << outcome.text;
   EXPECT_TRUE(has(outcome.text, "gradient_norm")) << outcome.text;
   EXPECT_EQ(attune("runs compare runs/tiny").code, 1);
-  EXPECT_TRUE(has(attune("runs compare runs/tiny pairs.jsonl").text, "pairs.jsonl: there is no such folder"));
+  EXPECT_TRUE(has(attune("runs compare runs/tiny pairs.jsonl").text,
+                  "pairs.jsonl: there is no such folder"));
 }
 
 TEST_F(RunsTest, OnePageShowsThemAll) {
@@ -63,12 +76,16 @@ TEST_F(RunsTest, OnePageShowsThemAll) {
   ASSERT_EQ(attune("report runs --out page.html").code, 0);
 
   const std::string page = read_file(folder.path / "page.html");
-  EXPECT_TRUE(has(page, "<figcaption>loss</figcaption>") && has(page, "<figcaption>gradient_norm</figcaption>"));
-  EXPECT_TRUE(has(page, "class=\"c1\" points=") && has(page, "class=\"c2\" points=") && has(page, "<circle class=\"c0\""));
-  EXPECT_TRUE(has(page, "<td>optimizer.learning_rate</td>") && has(page, "What the manifests differ in"));
+  EXPECT_TRUE(has(page, "<figcaption>loss</figcaption>") &&
+              has(page, "<figcaption>gradient_norm</figcaption>"));
+  EXPECT_TRUE(has(page, "class=\"c1\" points=") && has(page, "class=\"c2\" points=") &&
+              has(page, "<circle class=\"c0\""));
+  EXPECT_TRUE(has(page, "<td>optimizer.learning_rate</td>") &&
+              has(page, "What the manifests differ in"));
   EXPECT_TRUE(has(page, "cut (not ended)"));
   EXPECT_TRUE(has(page, "prefers-color-scheme"));
-  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url("}) EXPECT_FALSE(has(page, outside)) << outside;
+  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url("})
+    EXPECT_FALSE(has(page, outside)) << outside;
 }
 
 TEST_F(RunsTest, CheckpointsAreListedProvenAndPruned) {
@@ -81,14 +98,17 @@ TEST_F(RunsTest, CheckpointsAreListedProvenAndPruned) {
   write_file(checkpoints / "step-000006/state.safetensors", bytes);
   const Outcome damaged = attune("checkpoints verify runs/tiny");
   EXPECT_EQ(damaged.code, 6);
-  EXPECT_TRUE(has(damaged.text, "step-000006: state.safetensors has other bytes than when it was written")) << damaged.text;
+  EXPECT_TRUE(
+      has(damaged.text, "step-000006: state.safetensors has other bytes than when it was written"))
+      << damaged.text;
   EXPECT_TRUE(has(attune("checkpoints list runs/tiny").text, "whole"));
 
   const Outcome pruned = attune("checkpoints prune runs/tiny --keep 1");
   EXPECT_EQ(pruned.code, 0) << pruned.text;
   EXPECT_TRUE(fs::exists(checkpoints / "step-000004"));
   EXPECT_FALSE(fs::exists(checkpoints / "step-000006"));
-  EXPECT_TRUE(has(pruned.text, "removed step-000006 (state.safetensors has other bytes")) << pruned.text;
+  EXPECT_TRUE(has(pruned.text, "removed step-000006 (state.safetensors has other bytes"))
+      << pruned.text;
   EXPECT_EQ(attune("checkpoints list pairs.jsonl").code, 1);
 }
 

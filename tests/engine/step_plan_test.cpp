@@ -27,7 +27,8 @@ std::vector<int64_t> all(const StepPlan& plan) {
 }
 
 TEST(StepPlan, AnEpochSeesEachSampleOnce) {
-  const StepPlan plan({{"epochs", 2.0}, {"samples_per_step", 7}}, data_of({0, 0}), 3, {20, 10}, digit);
+  const StepPlan plan({{"epochs", 2.0}, {"samples_per_step", 7}}, data_of({0, 0}), 3, {20, 10},
+                      digit);
 
   const std::vector<int64_t> seen = all(plan);
   ASSERT_EQ(seen.size(), 60u);
@@ -37,14 +38,16 @@ TEST(StepPlan, AnEpochSeesEachSampleOnce) {
 }
 
 TEST(StepPlan, AMixtureKeepsItsSharesAtEveryPoint) {
-  const StepPlan plan({{"steps", 100}, {"samples_per_step", 9}}, data_of({1, 3, 5}), 3, {20, 10, 400}, digit);
+  const StepPlan plan({{"steps", 100}, {"samples_per_step", 9}}, data_of({1, 3, 5}), 3,
+                      {20, 10, 400}, digit);
 
   const std::vector<int64_t> seen = all(plan);
   ASSERT_EQ(seen.size(), 900u);
   std::map<int, double> counts;
   for (size_t i = 0; i < seen.size(); ++i) {
     ++counts[seen[i] < 20 ? 0 : seen[i] < 30 ? 1 : 2];
-    for (const auto& [entry, share] : std::map<int, double>{{0, 1 / 9.0}, {1, 3 / 9.0}, {2, 5 / 9.0}}) {
+    for (const auto& [entry, share] :
+         std::map<int, double>{{0, 1 / 9.0}, {1, 3 / 9.0}, {2, 5 / 9.0}}) {
       EXPECT_LE(std::abs(counts[entry] - share * double(i + 1)), 1.5) << i;
     }
   }
@@ -53,13 +56,16 @@ TEST(StepPlan, AMixtureKeepsItsSharesAtEveryPoint) {
   for (const int64_t index : seen) {
     if (index >= 20 && index < 30) second.push_back(index);
   }
-  for (size_t i = 0; i + 10 <= second.size(); i += 10) EXPECT_EQ(std::set<int64_t>(second.begin() + i, second.begin() + i + 10).size(), 10u);
+  for (size_t i = 0; i + 10 <= second.size(); i += 10)
+    EXPECT_EQ(std::set<int64_t>(second.begin() + i, second.begin() + i + 10).size(), 10u);
 }
 
 TEST(StepPlan, SharesMayBeOfTokens) {
-  // Entry 0 has samples of 2 tokens, entry 1 of 8: equal shares of tokens are four to one in samples.
+  // Entry 0 has samples of 2 tokens, entry 1 of 8: equal shares of tokens are four to one in
+  // samples.
   const auto tokens = [](int64_t index) { return index < 10 ? 2 : 8; };
-  const StepPlan plan({{"steps", 50}, {"samples_per_step", 10}}, data_of({1, 1}, "tokens"), 3, {10, 10}, tokens);
+  const StepPlan plan({{"steps", 50}, {"samples_per_step", 10}}, data_of({1, 1}, "tokens"), 3,
+                      {10, 10}, tokens);
 
   double first = 0, second = 0;
   for (const int64_t index : all(plan)) (index < 10 ? first : second) += tokens(index);
@@ -82,7 +88,8 @@ TEST(StepPlan, ABudgetOfTokensEndsWithTheSampleThatReachesIt) {
 
 TEST(StepPlan, TheSeedAloneDecides) {
   const auto plan = [](uint64_t seed, bool shuffle = true) {
-    return all(StepPlan({{"steps", 10}, {"samples_per_step", 9}, {"shuffle", shuffle}}, data_of({1, 3}), seed, {20, 10}, digit));
+    return all(StepPlan({{"steps", 10}, {"samples_per_step", 9}, {"shuffle", shuffle}},
+                        data_of({1, 3}), seed, {20, 10}, digit));
   };
 
   EXPECT_EQ(plan(1), plan(1));
@@ -92,7 +99,8 @@ TEST(StepPlan, TheSeedAloneDecides) {
 
 TEST(StepPlan, RefusesDataWithoutATokenToLearnFrom) {
   const auto none = [](int64_t) { return int64_t(0); };
-  EXPECT_THROW(StepPlan({{"tokens", 10}, {"samples_per_step", 2}}, data_of({0}), 1, {5}, none), Error);
+  EXPECT_THROW(StepPlan({{"tokens", 10}, {"samples_per_step", 2}}, data_of({0}), 1, {5}, none),
+               Error);
 }
 
 }  // namespace

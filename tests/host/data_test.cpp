@@ -29,15 +29,25 @@ TEST(DataFiles, AFileAFolderOrAPattern) {
   ScratchFolder folder;
   std::filesystem::create_directories(folder / "b/deep");
   std::filesystem::create_directories(folder / ".hidden");
-  for (const char* name : {"b/2.jsonl", "b/deep/1.jsonl", "a.jsonl", "b/notes.md", "b/.part.jsonl", ".hidden/3.jsonl"}) write(folder / name, "");
+  for (const char* name :
+       {"b/2.jsonl", "b/deep/1.jsonl", "a.jsonl", "b/notes.md", "b/.part.jsonl", ".hidden/3.jsonl"})
+    write(folder / name, "");
 
   EXPECT_EQ(data_files(folder / "a.jsonl", is_jsonl), std::vector{folder / "a.jsonl"});
   EXPECT_EQ(data_files(folder / "b/notes.md", is_jsonl), std::vector{folder / "b/notes.md"});
-  EXPECT_EQ(data_files(folder.str(), is_jsonl), (std::vector{folder / "a.jsonl", folder / "b/2.jsonl", folder / "b/deep/1.jsonl"}));
+  EXPECT_EQ(data_files(folder.str(), is_jsonl),
+            (std::vector{folder / "a.jsonl", folder / "b/2.jsonl", folder / "b/deep/1.jsonl"}));
   EXPECT_EQ(data_files(folder / "*/[0-9].jsonl", is_jsonl), std::vector{folder / "b/2.jsonl"});
-  EXPECT_NE(refusal([&] { data_files(folder / "c.jsonl", is_jsonl); }).find("there is no such data file"), std::string::npos);
-  EXPECT_NE(refusal([&] { data_files(folder / "c*", is_jsonl); }).find("no file matches this pattern"), std::string::npos);
-  EXPECT_NE(refusal([&] { data_files(folder / "b/deep", [](const std::string&) { return false; }); }).find("none of the 1 files"), std::string::npos);
+  EXPECT_NE(
+      refusal([&] { data_files(folder / "c.jsonl", is_jsonl); }).find("there is no such data file"),
+      std::string::npos);
+  EXPECT_NE(
+      refusal([&] { data_files(folder / "c*", is_jsonl); }).find("no file matches this pattern"),
+      std::string::npos);
+  EXPECT_NE(refusal([&] {
+              data_files(folder / "b/deep", [](const std::string&) { return false; });
+            }).find("none of the 1 files"),
+            std::string::npos);
 }
 
 TEST(SampleText, WordsAreLettersAndDigitsInLowerCase) {
@@ -52,10 +62,12 @@ TEST(SampleText, KeysTellContentFromJudgement) {
   const auto pair = [](const std::string& chosen, const std::string& rejected) {
     SampleBuilder made;
     made.prompt_turns(1);
-    for (const std::string& answer : {chosen, rejected}) made.add({.messages = {{"user", "Why?"}, {"assistant", answer}}});
+    for (const std::string& answer : {chosen, rejected})
+      made.add({.messages = {{"user", "Why?"}, {"assistant", answer}}});
     return made;
   };
-  const SampleBuilder one = pair("So.", "No."), turned = pair("No.", "So."), other = pair("So.", "Oh.");
+  const SampleBuilder one = pair("So.", "No."), turned = pair("No.", "So."),
+                      other = pair("So.", "Oh.");
 
   EXPECT_EQ(content_key(one.c()), content_key(turned.c()));
   EXPECT_NE(judgement_key(one.c()), judgement_key(turned.c()));
@@ -79,7 +91,8 @@ class FilterTest : public ::testing::Test {
   static std::string left(const SampleSources& sources) {
     std::string all;
     for (const auto& source : sources) {
-      for (int64_t i = 0; i < source->size(); ++i) all += turn_text(source->at(i).c().views[0].turns[0]) + "|";
+      for (int64_t i = 0; i < source->size(); ++i)
+        all += turn_text(source->at(i).c().views[0].turns[0]) + "|";
       all += "/";
     }
     return all;
@@ -87,7 +100,8 @@ class FilterTest : public ::testing::Test {
 };
 
 TEST_F(FilterTest, LaterCopiesAreLeftOutOfAllSources) {
-  SampleSources all = sources({{{"a", "1"}, {"b", "1"}, {"a", "1"}, {"a", "2"}}, {{"b", "1"}, {"c", "1"}}});
+  SampleSources all =
+      sources({{{"a", "1"}, {"b", "1"}, {"a", "1"}, {"a", "2"}}, {{"b", "1"}, {"c", "1"}}});
   const std::string digest = all[1]->digest();
 
   const Json found = filter_samples(all, HeldoutItems(13), {.drop_duplicates = true});
@@ -99,7 +113,8 @@ TEST_F(FilterTest, LaterCopiesAreLeftOutOfAllSources) {
 }
 
 TEST_F(FilterTest, WordsOfHeldoutItemsAreFound) {
-  const Rows test = {{"How many apples does Ann have if she buys six and eats two?", "4"}, {"Name the capital of Peru.", "Lima"}};
+  const Rows test = {{"How many apples does Ann have if she buys six and eats two?", "4"},
+                     {"Name the capital of Peru.", "Lima"}};
   const Rows train = {{"Tell me: how many APPLES does Ann have, if she buys seven?", "5"},
                       {"name the capital of peru", "Lima"},
                       {"Name the capital of Chile.", "Santiago"},
@@ -119,13 +134,18 @@ TEST_F(FilterTest, ContaminatedSamplesAreRefusedDroppedOrReported) {
   SampleSources all = sources({{{"zero one two three four five six", "y"}, {"another", "z"}}});
 
   EXPECT_EQ(refusal([&] { filter_samples(all, heldout(test, 6), {}); }),
-            "1 training samples hold words of held-out items\n  fake.jsonl row 1 holds words of fake.jsonl row 1\n"
-            "  = help: contaminated = \"drop\" in [data] leaves them out, \"report\" keeps and counts them");
+            "1 training samples hold words of held-out items\n  fake.jsonl row 1 holds words of "
+            "fake.jsonl row 1\n"
+            "  = help: contaminated = \"drop\" in [data] leaves them out, \"report\" keeps and "
+            "counts them");
   all = sources({{{"zero one two three four five six", "y"}, {"another", "z"}}});
   EXPECT_EQ(filter_samples(all, heldout(test, 6), {.contaminated = "report"})["contaminated"], 1);
   EXPECT_EQ(left(all), "zero one two three four five six|another|/");
   all = sources({{{"zero one two three four five six", "y"}}});
-  EXPECT_NE(refusal([&] { filter_samples(all, heldout(test, 6), {.contaminated = "drop"}); }).find("no training sample is left"), std::string::npos);
+  EXPECT_NE(refusal([&] {
+              filter_samples(all, heldout(test, 6), {.contaminated = "drop"});
+            }).find("no training sample is left"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -11,16 +11,21 @@ namespace {
 /// 1,000 bytes, and 10 a token; less with checkpointing, half of all in bfloat16.
 int64_t planned(const Json& run) {
   const Json& train = run.at("train");
-  const int64_t bytes = 1000 + train.at("tokens_per_batch").get<int64_t>() * (train.value("activation_checkpointing", false) ? 2 : 10);
+  const int64_t bytes = 1000 + train.at("tokens_per_batch").get<int64_t>() *
+                                   (train.value("activation_checkpointing", false) ? 2 : 10);
   return run.at("model").value("dtype", "float32") == "bfloat16" ? bytes / 2 : bytes;
 }
 
-const Json kRun = {{"run", {{"name", "x"}}}, {"model", {{"dtype", "float32"}}}, {"train", {{"max_length", 100}, {"samples_per_step", 8}}}};
+const Json kRun = {{"run", {{"name", "x"}}},
+                   {"model", {{"dtype", "float32"}}},
+                   {"train", {{"max_length", 100}, {"samples_per_step", 8}}}};
 
 TEST(PlanFit, PrefersTheRunAsItIsThenCheckpointingThenBfloat16) {
   const auto at = [](int64_t limit) {
     const auto found = fit_memory(kRun, limit, planned);
-    return found ? std::to_string(found->tokens_per_batch) + (found->checkpointing ? " again" : "") + (found->half ? " half" : "") : "nothing";
+    return found ? std::to_string(found->tokens_per_batch) +
+                       (found->checkpointing ? " again" : "") + (found->half ? " half" : "")
+                 : "nothing";
   };
 
   EXPECT_EQ(at(9000), "800");
@@ -47,7 +52,8 @@ TEST(PlanFit, ReadsAmountsOfMemory) {
   EXPECT_EQ(parse_bytes("8 GB"), 8'000'000'000);
   EXPECT_EQ(parse_bytes("3.5GB"), 3'500'000'000);
   EXPECT_EQ(parse_bytes("2MiB"), 2 << 20);
-  for (const char* bad : {"8", "GB", "8 gigs", "-1 GB", "0 GB", ""}) EXPECT_THROW(parse_bytes(bad), ExitError) << bad;
+  for (const char* bad : {"8", "GB", "8 gigs", "-1 GB", "0 GB", ""})
+    EXPECT_THROW(parse_bytes(bad), ExitError) << bad;
 }
 
 TEST(PlanFit, ARunThatExceedsTheMachineIsRefusedWithTheCure) {
@@ -57,7 +63,9 @@ TEST(PlanFit, ARunThatExceedsTheMachineIsRefusedWithTheCure) {
     check_memory(kRun, 3'000'000'000, 2'000'000'000);
     FAIL() << "taken";
   } catch (const ExitError& error) {
-    EXPECT_STREQ(error.what(), "run \"x\" is planned to need 3.00 GB, this machine has 2.00 GB\n  = help: attune plan FILE --fit \"1.80 GB\" says which settings fit");
+    EXPECT_STREQ(error.what(),
+                 "run \"x\" is planned to need 3.00 GB, this machine has 2.00 GB\n  = help: attune "
+                 "plan FILE --fit \"1.80 GB\" says which settings fit");
   }
 }
 

@@ -20,14 +20,18 @@ class AdapterLaw : public ::testing::TestWithParam<std::tuple<std::string, bool>
     options.targets = {"*"};
     options.seed = 5;
   }
-  at::Tensor scores() { return log_likelihood(*model.model, pack(pointers(samples), model.model->shape().position_axes, at::kCPU)); }
+  at::Tensor scores() {
+    return log_likelihood(*model.model,
+                          pack(pointers(samples), model.model->shape().position_axes, at::kCPU));
+  }
   /// Adapters that change much.
   std::vector<Parameter> changed() {
     at::manual_seed(7);
     std::vector<Parameter> made = attach_adapters(loaded, options);
     const at::NoGradGuard no_grad;
     for (Parameter& parameter : made) {
-      parameter.tensor.add_(at::randn_like(parameter.tensor) * (parameter.name.ends_with("vector") ? 0.1 : 0.05));
+      parameter.tensor.add_(at::randn_like(parameter.tensor) *
+                            (parameter.name.ends_with("vector") ? 0.1 : 0.05));
     }
     return made;
   }
@@ -68,7 +72,8 @@ TEST_P(AdapterLaw, OnlyTheAdapterLearnsAndItsGradientAgreesWithFiniteDifferences
   std::vector<Parameter> made = changed();
   for (Parameter& parameter : made) parameter.tensor.set_requires_grad(true);
   scores().sum().backward();
-  for (const Parameter& parameter : model.parameters) EXPECT_FALSE(parameter.tensor.grad().defined()) << parameter.name;
+  for (const Parameter& parameter : model.parameters)
+    EXPECT_FALSE(parameter.tensor.grad().defined()) << parameter.name;
   if (options.magnitudes) return;  // Its gradient leaves the norm out, by definition.
 
   const at::NoGradGuard no_grad;
@@ -76,7 +81,8 @@ TEST_P(AdapterLaw, OnlyTheAdapterLearnsAndItsGradientAgreesWithFiniteDifferences
   double size = 0;
   for (const Parameter& parameter : made) {
     ASSERT_TRUE(parameter.sparse || parameter.tensor.grad().defined()) << parameter.name;
-    directions.push_back(parameter.tensor.grad().defined() ? parameter.tensor.grad() : at::zeros_like(parameter.tensor));
+    directions.push_back(parameter.tensor.grad().defined() ? parameter.tensor.grad()
+                                                           : at::zeros_like(parameter.tensor));
     size += directions.back().square().sum(at::kDouble).item<double>();
   }
   size = std::sqrt(size);
@@ -99,7 +105,8 @@ TEST_P(AdapterLaw, LearnsTheSameWhereLayersAreComputedAgain) {
     std::vector<at::Tensor> parts;
     for (Parameter& parameter : made) {
       const at::Tensor& grad = parameter.tensor.grad();
-      parts.push_back(grad.defined() ? grad.reshape(-1).clone() : at::zeros(parameter.tensor.numel()));
+      parts.push_back(grad.defined() ? grad.reshape(-1).clone()
+                                     : at::zeros(parameter.tensor.numel()));
       parameter.tensor.mutable_grad().reset();
     }
     return at::cat(parts);
@@ -111,9 +118,12 @@ TEST_P(AdapterLaw, LearnsTheSameWhereLayersAreComputedAgain) {
   EXPECT_LE(relative_gap(gradient(true), kept), 1e-6);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, AdapterLaw, ::testing::Combine(::testing::ValuesIn(models()), ::testing::Bool()), [](const auto& info) {
-  return std::get<0>(info.param) + (std::get<1>(info.param) ? "_dora" : "_lora");
-});
+INSTANTIATE_TEST_SUITE_P(Every, AdapterLaw,
+                         ::testing::Combine(::testing::ValuesIn(models()), ::testing::Bool()),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) +
+                                  (std::get<1>(info.param) ? "_dora" : "_lora");
+                         });
 
 TEST(Adapters, APatternThatMeansNoLayerIsRefused) {
   ModelUnderLaw model(any_model());
@@ -129,7 +139,8 @@ TEST(Adapters, APatternThatMeansNoLayerIsRefused) {
     EXPECT_STREQ(error.what(), "adapter.targets: no linear layer is named `p_proj`");
   }
   options.targets = {"q_proj"};
-  for (const Parameter& parameter : attach_adapters(loaded, options)) EXPECT_NE(parameter.name.find(".q_proj.lora_"), std::string::npos);
+  for (const Parameter& parameter : attach_adapters(loaded, options))
+    EXPECT_NE(parameter.name.find(".q_proj.lora_"), std::string::npos);
 }
 
 }  // namespace

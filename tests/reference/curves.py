@@ -3,7 +3,7 @@
 
 Each method trains on the same rows in the same order on both sides, once per seed (the seed orders the rows and draws the reward
 head). Rows come from public sets in --data: helpful-harmless pairs, open-assistant trees, GSM8K and two demo sets; only those of at most
---tokens tokens, so that no side truncates. Results stay in --work: a run that is there is not made again, `--side` makes one side alone.
+--tokens tokens, so that no side truncates. Results stay in --work: a run that is there is not made again, `--side` makes one side alone, or none.
 Needs Python with trl (made with trl 1.16.0, transformers 5.23.0, torch 2.11.0) and matplotlib for the picture.
 """
 import argparse
@@ -19,7 +19,7 @@ import time
 parser = argparse.ArgumentParser()
 for name in ("attune", "model", "data", "work"):
     parser.add_argument("--" + name, required=True)
-parser.add_argument("--side", choices=["here", "there", "both"], default="both")
+parser.add_argument("--side", choices=["here", "there", "both", "none"], default="both")
 parser.add_argument("--steps", type=int, default=24)
 parser.add_argument("--batch", type=int, default=4)
 parser.add_argument("--tokens", type=int, default=128)
@@ -277,20 +277,24 @@ for method in wanted:
                 results[method, seed, side] = json.loads(path.read_text())
 
 
+def seeds_of(method):
+    return [seed for seed in range(args.seeds) if (method, seed, "here") in results and (method, seed, "there") in results]
+
+
 def row_of(method):
-    """Largest distance of the sides, and of the seeds on our side, over the steps, as a share of the curve's mean size."""
+    """Largest distance over the steps: of the sides, and of the seeds on our side."""
     cells = [method]
     for key in ("loss", "accuracy", "margin"):
-        ours, theirs = ([results[method, seed, side][key] for seed in range(args.seeds)] for side in ("here", "there"))
+        ours, theirs = ([results[method, seed, side][key] for seed in seeds_of(method)] for side in ("here", "there"))
         if None in ours[0] or None in theirs[0]:
             cells += ["", ""]
             continue
         largest = lambda a, b: max(abs(x - y) for x, y in zip(a, b))
-        cells += [f"{max(map(largest, ours, theirs)):.2g}", f"{largest(ours[0], ours[1]):.2g}"]
+        cells += [f"{max(map(largest, ours, theirs)):.2g}", f"{largest(ours[0], ours[1]):.2g}" if len(ours) > 1 else ""]
     return "| " + " | ".join(cells) + " |"
 
 
-complete = [m for m in wanted if all((m, s, side) in results for s in range(args.seeds) for side in ("here", "there"))]
+complete = [m for m in wanted if seeds_of(m)]
 if args.table and complete:
     head = "| method | loss: here to TRL | seed to seed | accuracy: here to TRL | seed to seed | margin: here to TRL | seed to seed |\n" + "|---" * 7 + "|\n"
     text = head + "\n".join(map(row_of, complete)) + "\n"
@@ -308,7 +312,7 @@ if args.picture and complete:
     figure, axes = plot.subplots(len(complete), 3, figsize=(10, 1.7 * len(complete)), squeeze=False)
     for y, method in enumerate(complete):
         for x, key in enumerate(keys):
-            for seed in range(args.seeds):
+            for seed in seeds_of(method):
                 for side, style in (("here", dict(linewidth=1.2)), ("there", dict(linestyle="none", marker="o", markersize=2.2))):
                     curve = results[method, seed, side][key]
                     if None not in curve:

@@ -20,7 +20,8 @@ Json turn_json(const attune_turn& turn) {
     } else if (part.uri.size > 0 && data.empty()) {
       parts.push_back({{"type", kKinds[part.kind]}, {"url", view(part.uri)}});
     } else {
-      throw Error(std::string("holds ") + kKinds[part.kind] + " as bytes; only media with an address can be written as JSON");
+      throw Error(std::string("holds ") + kKinds[part.kind] +
+                  " as bytes; only media with an address can be written as JSON");
     }
   }
   const bool one = parts.size() == 1 && parts[0]["type"] == "text";
@@ -54,8 +55,10 @@ int convert(const Arguments& arguments, Context& context) {
   const DataOfRun data = data_of_run_in(checked, arguments);
   Services services(*checked.installation, context.console);
   std::vector<std::unique_ptr<SampleSource>> sources;
-  if (data.run.contains("data") && arguments.text("split", "train") == "train") sources = services.sources(data.run["data"], "train");
-  else for (const Json& entry : data.entries) sources.push_back(services.samples(entry));
+  if (data.run.contains("data") && arguments.text("split", "train") == "train")
+    sources = services.sources(data.run["data"], "train");
+  else
+    for (const Json& entry : data.entries) sources.push_back(services.samples(entry));
   RowWriter writer(arguments.text("output", "-"), context.console);
   for (const auto& source : sources) {
     for (int64_t i = 0; i < source->size(); ++i) {
@@ -77,7 +80,8 @@ int convert(const Arguments& arguments, Context& context) {
 
 Command data_convert_command() {
   CommandSpec spec{"data convert",
-                   "Write a run's samples as rows for the dataset `samples`, without duplicates and contaminated ones where [data] says so",
+                   "Write a run's samples as rows for the dataset `samples`, without duplicates "
+                   "and contaminated ones where [data] says so",
                    "attune data convert configs/quickstart.toml --stage dpo --output pairs.jsonl",
                    {{"FILE", "The manifest (TOML)"}},
                    data_options()};

@@ -12,8 +12,8 @@ std::string title_of(const Json& entry, const Json& statistics, size_t dropped) 
   for (const auto& [shape, count] : statistics.at("shapes").items()) {
     shapes += (shapes.empty() ? "" : ", ") + count.dump() + " " + shape;
   }
-  return entry.at("path").get<std::string>() + " (" + entry.at("use").get<std::string>() + "): " + shapes +
-         (dropped ? "; " + std::to_string(dropped) + " rows dropped" : "");
+  return entry.at("path").get<std::string>() + " (" + entry.at("use").get<std::string>() +
+         "): " + shapes + (dropped ? "; " + std::to_string(dropped) + " rows dropped" : "");
 }
 
 int stats(const Arguments& arguments, Context& context) {
@@ -22,7 +22,8 @@ int stats(const Arguments& arguments, Context& context) {
   Services services(*checked.installation, context.console);
   const auto tokenizer = services.tokenizer(data.tokenizer);
   const Json train = data.run.value("train", Json::object());
-  const int64_t max_length = train.value("max_length", int64_t(0)), rows = arguments.integer("rows", INT64_MAX, 1);
+  const int64_t max_length = train.value("max_length", int64_t(0)),
+                rows = arguments.integer("rows", INT64_MAX, 1);
   std::vector<std::unique_ptr<SampleSource>> sources;
   for (const Json& entry : data.entries) sources.push_back(services.samples(entry));
 
@@ -42,18 +43,24 @@ int stats(const Arguments& arguments, Context& context) {
       if (note.at("path") == data.entries[i].at("path")) dropped = note.at("rows").size();
     }
     const Json statistics = own.json();
-    entries.push_back({{"title", title_of(data.entries[i], statistics, dropped)}, {"path", data.entries[i].at("path")}, {"dropped", dropped},
+    entries.push_back({{"title", title_of(data.entries[i], statistics, dropped)},
+                       {"path", data.entries[i].at("path")},
+                       {"dropped", dropped},
                        {"statistics", statistics}});
   }
-  if (sources.size() > 1) entries.push_back({{"title", "all " + std::to_string(sources.size()) + " entries"}, {"statistics", all.json()}});
+  if (sources.size() > 1)
+    entries.push_back({{"title", "all " + std::to_string(sources.size()) + " entries"},
+                       {"statistics", all.json()}});
 
-  if (const auto file = arguments.text("html")) write_atomically(*file, statistics_html(entries, max_length));
+  if (const auto file = arguments.text("html"))
+    write_atomically(*file, statistics_html(entries, max_length));
   if (arguments.flag("json")) {
     context.console.out << entries.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
     return 0;
   }
   for (const Json& entry : entries) {
-    context.console.out << entry.at("title").get<std::string>() << "\n" << statistics_text(entry.at("statistics"), max_length) << "\n";
+    context.console.out << entry.at("title").get<std::string>() << "\n"
+                        << statistics_text(entry.at("statistics"), max_length) << "\n";
   }
   return 0;
 }
@@ -61,12 +68,14 @@ int stats(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command data_stats_command() {
-  CommandSpec spec{"data stats",
-                   "Lengths, truncation, scored share, duplicates and disagreeing labels of a run's data",
-                   "attune data stats configs/quickstart.toml --stage dpo --html data.html",
-                   {{"FILE", "The manifest (TOML)"}},
-                   data_options()};
-  spec.options.push_back({"rows,n", "N", "Samples to read of each entry, from the first (default: all)"});
+  CommandSpec spec{
+      "data stats",
+      "Lengths, truncation, scored share, duplicates and disagreeing labels of a run's data",
+      "attune data stats configs/quickstart.toml --stage dpo --html data.html",
+      {{"FILE", "The manifest (TOML)"}},
+      data_options()};
+  spec.options.push_back(
+      {"rows,n", "N", "Samples to read of each entry, from the first (default: all)"});
   spec.options.push_back({"html", "FILE", "Write a page with histograms too"});
   spec.options.push_back({"json", "", "Print JSON"});
   return {spec, &stats};

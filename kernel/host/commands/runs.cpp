@@ -11,7 +11,8 @@ namespace attune {
 namespace {
 
 std::string digits(const Json& value, int places) {
-  if (!value.is_number()) return value.is_null() ? "" : value.is_string() ? value.get<std::string>() : value.dump();
+  if (!value.is_number())
+    return value.is_null() ? "" : value.is_string() ? value.get<std::string>() : value.dump();
   if (value.is_number_integer()) return value.dump();
   char text[32];
   std::snprintf(text, sizeof text, "%.*g", places, value.get<double>());
@@ -30,16 +31,23 @@ int list(const Arguments& arguments, Context& context) {
   if (arguments.flag("json")) {
     Json rows = Json::array();
     for (const RunFolder& run : runs) {
-      rows.push_back({{"path", run.path}, {"kind", run.kind()}, {"finished", run.finished()}, {"step", run.last("step")}, {"steps", run.result("steps")},
-                      {"loss", run.last("loss")}, {"end", run.record.value("end", Json())}});
+      rows.push_back({{"path", run.path},
+                      {"kind", run.kind()},
+                      {"finished", run.finished()},
+                      {"step", run.last("step")},
+                      {"steps", run.result("steps")},
+                      {"loss", run.last("loss")},
+                      {"end", run.record.value("end", Json())}});
     }
     context.console.out << rows.dump(2) << "\n";
     return 0;
   }
   TextTable table({"run", "kind", "state", "step", "loss", "accuracy", "tokens/s", "ended"});
   for (const RunFolder& run : runs) {
-    table.add({std::filesystem::path(run.path).lexically_relative(folder).string(), run.kind(), run.finished() ? "finished" : "not ended", digits(run.last("step"), 6),
-               digits(run.last("loss"), 4), digits(run.last("reward/accuracy"), 3), digits(run.result("tokens_per_s"), 4), run.record.value("end", "")});
+    table.add({std::filesystem::path(run.path).lexically_relative(folder).string(), run.kind(),
+               run.finished() ? "finished" : "not ended", digits(run.last("step"), 6),
+               digits(run.last("loss"), 4), digits(run.last("reward/accuracy"), 3),
+               digits(run.result("tokens_per_s"), 4), run.record.value("end", "")});
   }
   context.console.out << (table.empty() ? folder + " holds no runs\n" : table.text());
   return 0;
@@ -49,7 +57,8 @@ int compare(const Arguments& arguments, Context& context) {
   const std::vector<RunFolder> runs = named_runs(arguments);
   if (runs.size() < 2) throw ExitError(Exit::kUsage, "runs compare needs two runs or more");
   std::vector<std::string> header = {""};
-  for (const RunFolder& run : runs) header.push_back(std::filesystem::path(run.path).lexically_normal().filename().string());
+  for (const RunFolder& run : runs)
+    header.push_back(std::filesystem::path(run.path).lexically_normal().filename().string());
   TextTable manifests(header), metrics(header);
   const Json differ = manifest_differences(runs);
   for (const auto& [key, values] : differ.items()) {
@@ -69,7 +78,9 @@ int compare(const Arguments& arguments, Context& context) {
     for (const RunFolder& run : runs) row.push_back(digits(run.last(name), 6));
     metrics.add(row);
   }
-  context.console.out << (manifests.empty() ? "the manifests are the same\n" : "manifest\n" + manifests.text()) << (metrics.empty() ? "" : "\nlast step\n" + metrics.text());
+  context.console.out << (manifests.empty() ? "the manifests are the same\n"
+                                            : "manifest\n" + manifests.text())
+                      << (metrics.empty() ? "" : "\nlast step\n" + metrics.text());
   return 0;
 }
 
@@ -88,18 +99,29 @@ int report(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command runs_list_command() {
-  return {{"runs list", "Runs below a folder: state, last loss, speed", "attune runs list runs", {{"[FOLDER]", "Where to look (default: runs)"}},
+  return {{"runs list",
+           "Runs below a folder: state, last loss, speed",
+           "attune runs list runs",
+           {{"[FOLDER]", "Where to look (default: runs)"}},
            {{"json", "", "Print JSON"}}},
           &list};
 }
 
 Command runs_compare_command() {
-  return {{"runs compare", "What runs differ in: manifests and last metrics", "attune runs compare runs/a runs/b", {{"RUN...", "Folders of two runs or more"}}, {}}, &compare};
+  return {{"runs compare",
+           "What runs differ in: manifests and last metrics",
+           "attune runs compare runs/a runs/b",
+           {{"RUN...", "Folders of two runs or more"}},
+           {}},
+          &compare};
 }
 
 Command report_command() {
-  return {{"report", "One page on runs, to look at in a browser: curves, differences, results, answers", "attune report runs/quickstart --out report.html",
-           {{"RUN...", "Folders of runs; of a pipeline all its stages"}}, {{"out", "FILE", "The page (default: report.html)"}}},
+  return {{"report",
+           "One page on runs, to look at in a browser: curves, differences, results, answers",
+           "attune report runs/quickstart --out report.html",
+           {{"RUN...", "Folders of runs; of a pipeline all its stages"}},
+           {{"out", "FILE", "The page (default: report.html)"}}},
           &report};
 }
 

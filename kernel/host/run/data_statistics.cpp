@@ -30,28 +30,37 @@ std::string number(const Json& value) {
   return text;
 }
 
-constexpr std::pair<const char*, const char*> kRows[] = {
-    {"turns", "turns"}, {"prompt_tokens", "prompt"}, {"answer_tokens", "answer"}, {"conversation_tokens", "conversation"}};
+constexpr std::pair<const char*, const char*> kRows[] = {{"turns", "turns"},
+                                                         {"prompt_tokens", "prompt"},
+                                                         {"answer_tokens", "answer"},
+                                                         {"conversation_tokens", "conversation"}};
 constexpr const char* kColumns[] = {"mean", "p50", "p90", "p99", "max", "sum"};
 
 /// What statistics say in words, a line each.
 std::vector<std::string> sentences(const Json& of, int64_t max_length) {
   std::vector<std::string> lines;
-  const double tokens = of.at("conversation_tokens").at("sum").get<double>(), conversations = of.at("conversations").get<double>();
-  lines.push_back(of["scored_tokens"].dump() + " of " + number(of["conversation_tokens"]["sum"]) + " tokens are scored (" +
-                  share(of["scored_tokens"].get<double>(), tokens) + ")");
+  const double tokens = of.at("conversation_tokens").at("sum").get<double>(),
+               conversations = of.at("conversations").get<double>();
+  lines.push_back(of["scored_tokens"].dump() + " of " + number(of["conversation_tokens"]["sum"]) +
+                  " tokens are scored (" + share(of["scored_tokens"].get<double>(), tokens) + ")");
   if (max_length > 0) {
-    lines.push_back(of["longer"].dump() + " of " + of["conversations"].dump() + " conversations (" + share(of["longer"].get<double>(), conversations) +
-                    ") are longer than max_length = " + std::to_string(max_length) + " and would lose " + of["tokens_cut"].dump() + " tokens");
+    lines.push_back(of["longer"].dump() + " of " + of["conversations"].dump() + " conversations (" +
+                    share(of["longer"].get<double>(), conversations) +
+                    ") are longer than max_length = " + std::to_string(max_length) +
+                    " and would lose " + of["tokens_cut"].dump() + " tokens");
   }
-  lines.push_back(of["duplicates"].dump() + " duplicates; " + of["prompts_repeated"].dump() + " prompts stand in more than one sample");
-  lines.push_back(of["judged_again"].dump() + " samples judge the prompt and answers of an earlier one, " + of["disagree"].dump() + " of them otherwise");
+  lines.push_back(of["duplicates"].dump() + " duplicates; " + of["prompts_repeated"].dump() +
+                  " prompts stand in more than one sample");
+  lines.push_back(of["judged_again"].dump() +
+                  " samples judge the prompt and answers of an earlier one, " +
+                  of["disagree"].dump() + " of them otherwise");
   return lines;
 }
 
 std::string escaped(const std::string& text) {
   std::string made;
-  for (const char c : text) made += c == '<' ? "&lt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
+  for (const char c : text)
+    made += c == '<' ? "&lt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
   return made;
 }
 
@@ -77,7 +86,9 @@ void DataStatistics::add(const attune_sample& sample) {
     int64_t in_prompt = 0, covered = 0;
     for (const attune_token_offset& offset : encoding.offsets) {
       in_prompt += offset.end <= prompt_end;
-      covered += std::any_of(scored.begin(), scored.end(), [&](const attune_span& span) { return offset.begin < span.end && offset.end > span.begin; });
+      covered += std::any_of(scored.begin(), scored.end(), [&](const attune_span& span) {
+        return offset.begin < span.end && offset.end > span.begin;
+      });
     }
     const auto length = int64_t(encoding.ids.size());
     turns_.add(int64_t(turns.size()));
@@ -98,22 +109,33 @@ void DataStatistics::add(const attune_sample& sample) {
 }
 
 Json DataStatistics::json() const {
-  return {{"samples", samples_},          {"conversations", conversation_.json()["n"]}, {"shapes", shapes_},
-          {"turns", turns_.json()},       {"prompt_tokens", prompt_.json()},            {"answer_tokens", answer_.json()},
+  return {{"samples", samples_},
+          {"conversations", conversation_.json()["n"]},
+          {"shapes", shapes_},
+          {"turns", turns_.json()},
+          {"prompt_tokens", prompt_.json()},
+          {"answer_tokens", answer_.json()},
           {"conversation_tokens", conversation_.json()},
-          {"scored_tokens", scored_tokens_}, {"longer", longer_},                       {"tokens_cut", cut_},
-          {"duplicates", duplicates_},    {"prompts_repeated", prompts_repeated_},      {"judged_again", judged_again_},
+          {"scored_tokens", scored_tokens_},
+          {"longer", longer_},
+          {"tokens_cut", cut_},
+          {"duplicates", duplicates_},
+          {"prompts_repeated", prompts_repeated_},
+          {"judged_again", judged_again_},
           {"disagree", disagree_}};
 }
 
 std::string statistics_text(const Json& of, int64_t max_length) {
   constexpr size_t kLabel = 14, kCell = 9;
-  const auto right = [](const std::string& text) { return std::string(text.size() < kCell ? kCell - text.size() : 1, ' ') + text; };
+  const auto right = [](const std::string& text) {
+    return std::string(text.size() < kCell ? kCell - text.size() : 1, ' ') + text;
+  };
   std::string text = std::string(kLabel, ' ');
   for (const char* column : kColumns) text += right(column);
   text += "\n";
   for (const auto& [key, label] : kRows) {
-    text += "  " + std::string(label) + std::string(kLabel - 2 - std::string_view(label).size(), ' ');
+    text +=
+        "  " + std::string(label) + std::string(kLabel - 2 - std::string_view(label).size(), ' ');
     for (const char* column : kColumns) text += right(number(of.at(key).at(column)));
     text += "\n";
   }
@@ -123,14 +145,20 @@ std::string statistics_text(const Json& of, int64_t max_length) {
 
 std::string statistics_html(const Json& entries, int64_t max_length) {
   std::string page =
-      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Data</title>"
-      "<style>:root{color-scheme:light dark;--bar:#3b6ea8}@media(prefers-color-scheme:dark){:root{--bar:#7fb0e6}}"
-      "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}"
-      "td,th{padding:.2rem .8rem;text-align:right}td:first-child{text-align:left}svg{max-width:100%}svg text{font-size:12px;fill:currentColor}"
+      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\"><title>Data</title>"
+      "<style>:root{color-scheme:light "
+      "dark;--bar:#3b6ea8}@media(prefers-color-scheme:dark){:root{--bar:#7fb0e6}}"
+      "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "
+      "1rem}table{border-collapse:collapse}"
+      "td,th{padding:.2rem "
+      ".8rem;text-align:right}td:first-child{text-align:left}svg{max-width:100%}svg "
+      "text{font-size:12px;fill:currentColor}"
       "rect{fill:var(--bar)}h2{overflow-wrap:anywhere}div{overflow-x:auto}</style>";
   for (const Json& entry : entries) {
     const Json& of = entry.at("statistics");
-    page += "<h2>" + escaped(entry.at("title").get<std::string>()) + "</h2><div><table><tr><th></th>";
+    page +=
+        "<h2>" + escaped(entry.at("title").get<std::string>()) + "</h2><div><table><tr><th></th>";
     for (const char* column : kColumns) page += "<th>" + std::string(column) + "</th>";
     page += "</tr>";
     for (const auto& [key, label] : kRows) {
@@ -142,7 +170,8 @@ std::string statistics_html(const Json& entries, int64_t max_length) {
     for (const std::string& line : sentences(of, max_length)) page += "<li>" + line + "</li>";
     page += "</ul>";
     for (const auto& [key, label] : kRows) {
-      page += "<h3>" + std::string(label) + (std::string_view(label) == "turns" ? "" : ": tokens") + "</h3>" + svg_bars(of.at(key).at("bins"));
+      page += "<h3>" + std::string(label) + (std::string_view(label) == "turns" ? "" : ": tokens") +
+              "</h3>" + svg_bars(of.at(key).at("bins"));
     }
   }
   return page + "</html>\n";

@@ -34,7 +34,9 @@ std::vector<int64_t> Distribution::sorted() const {
   return values;
 }
 
-int64_t Distribution::sum() const { return std::accumulate(values_.begin(), values_.end(), int64_t(0)); }
+int64_t Distribution::sum() const {
+  return std::accumulate(values_.begin(), values_.end(), int64_t(0));
+}
 
 int64_t Distribution::quantile(double share) const {
   if (values_.empty()) return 0;
@@ -65,8 +67,9 @@ Json Distribution::json() const {
   Json list = Json::array();
   for (const Bin& bin : bins()) list.push_back({bin.low, bin.high, bin.count});
   const double mean = values_.empty() ? 0 : double(sum()) / double(values_.size());
-  return {{"n", values_.size()}, {"sum", sum()}, {"mean", mean}, {"p50", quantile(0.5)}, {"p90", quantile(0.9)}, {"p99", quantile(0.99)},
-          {"max", quantile(1)}, {"bins", list}};
+  return {{"n", values_.size()},  {"sum", sum()},         {"mean", mean},
+          {"p50", quantile(0.5)}, {"p90", quantile(0.9)}, {"p99", quantile(0.99)},
+          {"max", quantile(1)},   {"bins", list}};
 }
 
 std::string bars(const Json& bins, size_t width) {
@@ -76,7 +79,8 @@ std::string bars(const Json& bins, size_t width) {
   std::string text;
   for (const Json& bin : bins) {
     const auto count = bin[2].get<int64_t>();
-    const auto eighths = size_t(std::llround(double(count) / double(highest(bins)) * double(width) * 8));
+    const auto eighths =
+        size_t(std::llround(double(count) / double(highest(bins)) * double(width) * 8));
     text += "  " + std::string(column - label(bin).size(), ' ') + label(bin) + "  ";
     for (size_t i = 0; i < eighths / 8; ++i) text += "█";
     text += kEighths[eighths % 8];
@@ -87,17 +91,19 @@ std::string bars(const Json& bins, size_t width) {
 
 std::string svg_bars(const Json& bins) {
   constexpr int kRow = 18, kLabel = 90, kWidth = 380;
-  std::string svg = "<svg role=\"img\" width=\"" + std::to_string(kLabel + kWidth + 60) + "\" height=\"" +
-                    std::to_string(kRow * int(bins.size()) + 4) + "\">";
+  std::string svg = "<svg role=\"img\" width=\"" + std::to_string(kLabel + kWidth + 60) +
+                    "\" height=\"" + std::to_string(kRow * int(bins.size()) + 4) + "\">";
   int y = 0;
   for (const Json& bin : bins) {
     const auto count = bin[2].get<int64_t>();
     const int width = int(std::llround(double(count) / double(highest(bins)) * kWidth));
     const std::string middle = std::to_string(y + 13);
-    svg += "<text x=\"" + std::to_string(kLabel - 8) + "\" y=\"" + middle + "\" text-anchor=\"end\">" + label(bin) + "</text><rect x=\"" +
-           std::to_string(kLabel) + "\" y=\"" + std::to_string(y + 2) + "\" width=\"" + std::to_string(width) + "\" height=\"" +
-           std::to_string(kRow - 4) + "\"/><text x=\"" + std::to_string(kLabel + width + 6) + "\" y=\"" + middle + "\">" +
-           std::to_string(count) + "</text>";
+    svg += "<text x=\"" + std::to_string(kLabel - 8) + "\" y=\"" + middle +
+           "\" text-anchor=\"end\">" + label(bin) + "</text><rect x=\"" + std::to_string(kLabel) +
+           "\" y=\"" + std::to_string(y + 2) + "\" width=\"" + std::to_string(width) +
+           "\" height=\"" + std::to_string(kRow - 4) + "\"/><text x=\"" +
+           std::to_string(kLabel + width + 6) + "\" y=\"" + middle + "\">" + std::to_string(count) +
+           "</text>";
     y += kRow;
   }
   return svg + "</svg>";

@@ -19,7 +19,8 @@ class Distribution {
     int64_t low, high;  ///< both included; the last bin reaches to the largest value
     int64_t count;
   };
-  /// At most `most` bins of one round width (1, 2 or 5 times a power of ten) up to the 99th percentile, the rest in the last.
+  /// At most `most` bins of one round width (1, 2 or 5 times a power of ten) up to the 99th
+  /// percentile, the rest in the last.
   std::vector<Bin> bins(size_t most = 12) const;
   int64_t sum() const;
   /// The smallest value that at least `share` of the values do not exceed; 0 of none.

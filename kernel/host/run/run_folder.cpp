@@ -33,22 +33,29 @@ Json RunFolder::last(const std::string& metric) const {
 std::vector<std::pair<double, double>> RunFolder::curve(const std::string& metric) const {
   std::vector<std::pair<double, double>> points;
   for (const Json& row : metrics) {
-    if (row.contains(metric) && row[metric].is_number()) points.emplace_back(row.value("step", 0.0), row[metric].get<double>());
+    if (row.contains(metric) && row[metric].is_number())
+      points.emplace_back(row.value("step", 0.0), row[metric].get<double>());
   }
   return points;
 }
 
 bool is_run(const std::string& folder) {
-  return fs::exists(fs::path(folder) / "begun.json") || fs::exists(fs::path(folder) / "record.toml") || fs::exists(fs::path(folder) / "metrics.jsonl");
+  return fs::exists(fs::path(folder) / "begun.json") ||
+         fs::exists(fs::path(folder) / "record.toml") ||
+         fs::exists(fs::path(folder) / "metrics.jsonl");
 }
 
 RunFolder read_run(const std::string& folder) {
   if (!is_run(folder)) {
-    throw ExitError(Exit::kUsage, folder + (fs::is_directory(folder) ? ": is no run: it has no record.toml and no metrics.jsonl" : ": there is no such folder"));
+    throw ExitError(Exit::kUsage,
+                    folder + (fs::is_directory(folder)
+                                  ? ": is no run: it has no record.toml and no metrics.jsonl"
+                                  : ": there is no such folder"));
   }
   RunFolder run;
   run.path = folder;
-  if (const fs::path file = fs::path(folder) / "record.toml"; fs::exists(file)) run.record = manifest::to_json(manifest::parse_toml(read_text(file), nullptr));
+  if (const fs::path file = fs::path(folder) / "record.toml"; fs::exists(file))
+    run.record = manifest::to_json(manifest::parse_toml(read_text(file), nullptr));
   if (const fs::path file = fs::path(folder) / "metrics.jsonl"; fs::exists(file)) {
     std::istringstream lines(read_text(file));
     for (std::string line; std::getline(lines, line);) {
@@ -60,14 +67,18 @@ RunFolder read_run(const std::string& folder) {
 }
 
 std::vector<RunFolder> runs_below(const std::string& folder) {
-  if (!fs::is_directory(folder)) throw ExitError(Exit::kUsage, folder + ": there is no such folder");
+  if (!fs::is_directory(folder))
+    throw ExitError(Exit::kUsage, folder + ": there is no such folder");
   std::vector<std::string> paths;
   if (is_run(folder)) paths.push_back(folder);
-  for (auto at = fs::recursive_directory_iterator(folder); at != fs::recursive_directory_iterator(); ++at) {
+  for (auto at = fs::recursive_directory_iterator(folder); at != fs::recursive_directory_iterator();
+       ++at) {
     if (!at->is_directory()) continue;
     const std::string name = at->path().filename().string();
-    if (name == "checkpoints" || name == "final" || name == "adapter") at.disable_recursion_pending();
-    else if (is_run(at->path().string())) paths.push_back(at->path().string());
+    if (name == "checkpoints" || name == "final" || name == "adapter")
+      at.disable_recursion_pending();
+    else if (is_run(at->path().string()))
+      paths.push_back(at->path().string());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<RunFolder> runs;
@@ -80,7 +91,9 @@ std::vector<std::pair<std::string, Json>> flattened(const Json& table, const std
   const bool tables = table.is_array() && !table.empty() && table[0].is_object();
   if (!table.is_object() && !tables) return {{prefix, table}};
   for (const auto& [key, value] : table.items()) {
-    const std::string name = tables ? prefix + "[" + key + "]" : prefix.empty() ? key : prefix + "." + key;
+    const std::string name = tables           ? prefix + "[" + key + "]"
+                             : prefix.empty() ? key
+                                              : prefix + "." + key;
     for (auto& item : flattened(value, name)) flat.push_back(std::move(item));
   }
   return flat;
@@ -96,7 +109,8 @@ Json manifest_differences(const std::vector<RunFolder>& runs) {
   }
   Json differ = Json::object();
   for (const auto& [key, values] : all.items()) {
-    const bool same = std::all_of(values.begin(), values.end(), [&](const Json& value) { return value == values[0]; });
+    const bool same = std::all_of(values.begin(), values.end(),
+                                  [&](const Json& value) { return value == values[0]; });
     if (!same && key != "run.name" && key != "run.output") differ[key] = values;
   }
   return differ;

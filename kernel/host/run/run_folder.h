@@ -12,7 +12,7 @@ namespace attune {
 struct RunFolder {
   std::string path;
   Json record = Json::object();  ///< record.toml; empty where the run has not ended
-  std::vector<Json> metrics;     ///< rows of metrics.jsonl; a last line that is not whole is left out
+  std::vector<Json> metrics;  ///< rows of metrics.jsonl; a last line that is not whole is left out
   bool finished() const { return record.contains("results"); }
   std::string kind() const;
   /// A key of the record's results, or null.
@@ -31,12 +31,15 @@ RunFolder read_run(const std::string& folder);
 std::vector<RunFolder> runs_below(const std::string& folder);
 
 /// "train.steps" -> value, for every plain value and list of a table.
-std::vector<std::pair<std::string, Json>> flattened(const Json& table, const std::string& prefix = "");
+std::vector<std::pair<std::string, Json>> flattened(const Json& table,
+                                                    const std::string& prefix = "");
 
-/// Keys of the manifests that are not the same in all runs: {"optimizer.learning_rate": [1e-5, 2e-5]}; null where a run lacks one.
+/// Keys of the manifests that are not the same in all runs: {"optimizer.learning_rate": [1e-5,
+/// 2e-5]}; null where a run lacks one.
 Json manifest_differences(const std::vector<RunFolder>& runs);
 
-/// One self-contained page: curves of all runs in the same axes, what their manifests differ in, results, answers.
+/// One self-contained page: curves of all runs in the same axes, what their manifests differ in,
+/// results, answers.
 std::string report_html(const std::vector<RunFolder>& runs);
 
 }  // namespace attune

@@ -13,7 +13,8 @@ constexpr size_t kExamples = 5;
 /// Some samples of a source.
 class KeptSamples final : public SampleSource {
  public:
-  KeptSamples(std::unique_ptr<SampleSource> all, std::vector<int64_t> kept) : all_(std::move(all)), kept_(std::move(kept)) {}
+  KeptSamples(std::unique_ptr<SampleSource> all, std::vector<int64_t> kept)
+      : all_(std::move(all)), kept_(std::move(kept)) {}
 
   int64_t size() const override { return int64_t(kept_.size()); }
   SampleBuilder at(int64_t index) override { return all_->at(kept_[size_t(index)]); }
@@ -23,7 +24,9 @@ class KeptSamples final : public SampleSource {
     for (const int64_t index : kept_) digest.add_sized(std::to_string(index));
     return digest.hex();
   }
-  std::string describe(int64_t index) const override { return all_->describe(kept_[size_t(index)]); }
+  std::string describe(int64_t index) const override {
+    return all_->describe(kept_[size_t(index)]);
+  }
 
  private:
   std::unique_ptr<SampleSource> all_;
@@ -49,7 +52,8 @@ void HeldoutItems::add(SampleSource& source) {
       const std::vector<uint64_t> words = words_of(text);
       const size_t n = std::min(n_, words.size());
       if (n < std::min(kFewest, n_)) return;
-      for (const uint64_t hash : ngrams_of(words, n)) ngrams_[n].try_emplace(hash, items_.size() - 1);
+      for (const uint64_t hash : ngrams_of(words, n))
+        ngrams_[n].try_emplace(hash, items_.size() - 1);
     });
   }
 }
@@ -71,7 +75,8 @@ std::string HeldoutItems::found_in(const attune_sample& sample) const {
   return found;
 }
 
-Json filter_samples(SampleSources& sources, const HeldoutItems& heldout, const FilterOptions& options) {
+Json filter_samples(SampleSources& sources, const HeldoutItems& heldout,
+                    const FilterOptions& options) {
   std::unordered_set<std::string> seen;
   int64_t duplicates = 0, contaminated = 0, left = 0;
   std::vector<std::string> examples;
@@ -87,20 +92,27 @@ Json filter_samples(SampleSources& sources, const HeldoutItems& heldout, const F
       const std::string item = heldout.size() > 0 ? heldout.found_in(sample) : "";
       if (!item.empty()) {
         ++contaminated;
-        if (examples.size() < kExamples) examples.push_back(source->describe(i) + " holds words of " + item);
+        if (examples.size() < kExamples)
+          examples.push_back(source->describe(i) + " holds words of " + item);
         if (options.contaminated != "report") continue;
       }
       kept.push_back(i);
     }
     left += int64_t(kept.size());
-    if (int64_t(kept.size()) < source->size()) source = std::make_unique<KeptSamples>(std::move(source), std::move(kept));
+    if (int64_t(kept.size()) < source->size())
+      source = std::make_unique<KeptSamples>(std::move(source), std::move(kept));
   }
   if (contaminated > 0 && options.contaminated == "refuse") {
-    std::string why = std::to_string(contaminated) + " training samples hold words of held-out items";
+    std::string why =
+        std::to_string(contaminated) + " training samples hold words of held-out items";
     for (const std::string& example : examples) why += "\n  " + example;
-    throw ExitError(Exit::kData, why + "\n  = help: contaminated = \"drop\" in [data] leaves them out, \"report\" keeps and counts them");
+    throw ExitError(Exit::kData, why +
+                                     "\n  = help: contaminated = \"drop\" in [data] leaves them "
+                                     "out, \"report\" keeps and counts them");
   }
-  if (left == 0) throw ExitError(Exit::kData, "no training sample is left without duplicates and contaminated samples");
+  if (left == 0)
+    throw ExitError(Exit::kData,
+                    "no training sample is left without duplicates and contaminated samples");
   return {{"duplicates", duplicates}, {"contaminated", contaminated}, {"examples", examples}};
 }
 

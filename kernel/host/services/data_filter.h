@@ -13,8 +13,9 @@ namespace attune {
 
 using SampleSources = std::vector<std::unique_ptr<SampleSource>>;
 
-/// The words of held-out items, to find training samples that hold them. A text of an item is found by any `n` words in a
-/// row (Brown et al., 2020, appendix C); one of fewer words whole, if it has at least kFewest.
+/// The words of held-out items, to find training samples that hold them. A text of an item is found
+/// by any `n` words in a row (Brown et al., 2020, appendix C); one of fewer words whole, if it has
+/// at least kFewest.
 class HeldoutItems {
  public:
   static constexpr size_t kFewest = 5;
@@ -28,7 +29,8 @@ class HeldoutItems {
  private:
   size_t n_;
   std::vector<std::string> items_;
-  std::unordered_map<size_t, std::unordered_map<uint64_t, size_t>> ngrams_;  ///< length -> hash -> item
+  std::unordered_map<size_t, std::unordered_map<uint64_t, size_t>>
+      ngrams_;  ///< length -> hash -> item
 };
 
 struct FilterOptions {
@@ -36,9 +38,11 @@ struct FilterOptions {
   std::string contaminated = "refuse";  ///< refuse | drop | report
 };
 
-/// Leaves out of `sources`, in place, samples whose content was there before in any of them and samples that hold words of
-/// held-out items. Returns what was found: {"duplicates": n, "contaminated": n, "examples": ["train.jsonl row 3 holds ..."]}.
-/// Throws ExitError(kData) where contaminated samples are to be refused, and where nothing is left.
-Json filter_samples(SampleSources& sources, const HeldoutItems& heldout, const FilterOptions& options);
+/// Leaves out of `sources`, in place, samples whose content was there before in any of them and
+/// samples that hold words of held-out items. Returns what was found: {"duplicates": n,
+/// "contaminated": n, "examples": ["train.jsonl row 3 holds ..."]}. Throws ExitError(kData) where
+/// contaminated samples are to be refused, and where nothing is left.
+Json filter_samples(SampleSources& sources, const HeldoutItems& heldout,
+                    const FilterOptions& options);
 
 }  // namespace attune

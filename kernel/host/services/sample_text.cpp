@@ -26,7 +26,8 @@ std::string turns_key(const attune_view& view, size_t from, size_t to) {
 
 std::vector<std::string> answer_keys(const attune_sample& sample) {
   std::vector<std::string> keys;
-  for (size_t v = 0; v < sample.n_views; ++v) keys.push_back(turns_key(sample.views[v], sample.n_prompt, SIZE_MAX));
+  for (size_t v = 0; v < sample.n_views; ++v)
+    keys.push_back(turns_key(sample.views[v], sample.n_prompt, SIZE_MAX));
   return keys;
 }
 
@@ -44,7 +45,9 @@ std::string turn_text(const attune_turn& turn) {
   return text;
 }
 
-std::string prompt_key(const attune_sample& sample) { return turns_key(sample.views[0], 0, sample.n_prompt); }
+std::string prompt_key(const attune_sample& sample) {
+  return turns_key(sample.views[0], 0, sample.n_prompt);
+}
 
 std::string content_key(const attune_sample& sample) {
   std::vector<std::string> parts = answer_keys(sample);
@@ -56,8 +59,10 @@ std::string content_key(const attune_sample& sample) {
 std::string judgement_key(const attune_sample& sample) {
   std::vector<std::string> parts = answer_keys(sample);
   parts.push_back(prompt_key(sample));
-  for (size_t v = 0; v < sample.n_views; ++v) parts.push_back(std::to_string(sample.views[v].rating));
-  if (sample.labels) parts.push_back(to_json(*sample.labels).dump(-1, ' ', false, Json::error_handler_t::replace));
+  for (size_t v = 0; v < sample.n_views; ++v)
+    parts.push_back(std::to_string(sample.views[v].rating));
+  if (sample.labels)
+    parts.push_back(to_json(*sample.labels).dump(-1, ' ', false, Json::error_handler_t::replace));
   return digest(parts);
 }
 

@@ -20,7 +20,8 @@ std::string content_key(const attune_sample& sample);
 /// Equal for the same judgement of the same content: order, ratings and labels count.
 std::string judgement_key(const attune_sample& sample);
 
-/// Hash of each word: letters, digits and bytes beyond ASCII, in lower case; all else divides words.
+/// Hash of each word: letters, digits and bytes beyond ASCII, in lower case; all else divides
+/// words.
 std::vector<uint64_t> words_of(std::string_view text);
 
 /// Hash of each run of `n` words; none where there are fewer.

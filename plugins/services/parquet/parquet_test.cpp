@@ -98,8 +98,9 @@ TEST(Parquet, ReadsOnlyTheColumnsAskedFor) {
 
   EXPECT_EQ(reader.read(0, 1).dump(), R"([{"int8":-128,"string":""}])");
   const std::string said = why([] { open(fixture("plain.parquet"), {"text", "texts"}); });
-  EXPECT_NE(said.find("plain.parquet: option `columns`: no column `texts`; there are i, text, list"),
-            std::string::npos)
+  EXPECT_NE(
+      said.find("plain.parquet: option `columns`: no column `texts`; there are i, text, list"),
+      std::string::npos)
       << said;
 }
 

@@ -44,7 +44,8 @@ std::string shard() {
 
 std::string refusal(const std::string& archive) {
   const TemporaryFile file(archive);
-  const std::string said = why([&] { ReaderUnderTest("webdataset", file.path(), kOptions).read(); });
+  const std::string said =
+      why([&] { ReaderUnderTest("webdataset", file.path(), kOptions).read(); });
   EXPECT_TRUE(said.starts_with(file.path() + ": ")) << said;
   return said;
 }
