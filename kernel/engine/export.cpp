@@ -15,7 +15,7 @@ constexpr const char* kDocuments[] = {"generation_config.json", "tokenizer.json"
                                       "special_tokens_map.json"};
 
 void write_folder(const std::string& folder, Json config, const NamedTensors& tensors, const Checkpoint& source,
-                  const std::string& tokenizer, const std::string& dtype, HostServices& host) {
+                  const std::string& tokenizer, const std::string& dtype, HostServices& host, const std::string& padding = "") {
   const fs::path staging = folder + ".part";
   fs::remove_all(staging);
   fs::create_directories(staging);
@@ -27,6 +27,11 @@ void write_folder(const std::string& folder, Json config, const NamedTensors& te
   for (const char* name : kDocuments) {
     std::string text = source.document(name);
     if (text.empty() && !tokenizer.empty()) text = host.checkpoint(tokenizer)->document(name);
+    if (const Json known = Json::parse(text, nullptr, false); !padding.empty() && known.is_object() && known.contains("pad_token")) {
+      Json changed = known;
+      changed["pad_token"] = known.value(padding + "_token", known["pad_token"]);
+      text = changed.dump(2) + "\n";
+    }
     if (!text.empty()) write_file((staging / name).string(), text);
   }
   host.write_tensors((staging / "model.safetensors").string(), TensorViews(tensors).views, {{"format", "pt"}});
@@ -43,7 +48,7 @@ std::string name_of(at::ScalarType type) { return type == at::kBFloat16 ? "bfloa
 void write_huggingface(const std::string& folder, const LoadedModel& loaded, HostServices& host) {
   NamedTensors tensors;
   for (const Parameter& parameter : loaded.parameters) tensors.emplace_back(parameter.name, parameter.tensor);
-  write_folder(folder, loaded.config, tensors, *loaded.checkpoint, loaded.tokenizer_folder, name_of(loaded.dtype), host);
+  write_folder(folder, loaded.config, tensors, *loaded.checkpoint, loaded.tokenizer_folder, name_of(loaded.dtype), host, loaded.padding);
 }
 
 void convert_checkpoint(const std::string& from, const std::string& to, const std::string& dtype, HostServices& host) {

@@ -104,10 +104,13 @@ void add_value_head(LoadedModel& loaded, const LoadOptions& options, HostService
   Json labels = Json::object();
   for (int64_t k = 0; k < options.values; ++k) labels[std::to_string(k)] = "LABEL_" + std::to_string(k);
   loaded.config["id2label"] = labels;
-  if (loaded.config.value("pad_token_id", Json()).is_null()) {
-    const int64_t pad = loaded.tokenizer->token("pad") >= 0 ? loaded.tokenizer->token("pad") : loaded.tokenizer->token("eos");
-    if (pad >= 0) loaded.config["pad_token_id"] = pad;
+  const int64_t end = loaded.tokenizer->token("eos");
+  int64_t pad = loaded.tokenizer->token("pad");
+  for (const char* other : {"unk", "bos"}) {
+    if (pad >= 0 && pad != end) break;
+    if (const int64_t id = loaded.tokenizer->token(other); id >= 0 && id != end) loaded.padding = other, pad = id;
   }
+  if (pad >= 0) loaded.config["pad_token_id"] = pad;
 }
 
 }  // namespace

@@ -42,6 +42,9 @@ struct LoadedModel {
   std::vector<Parameter> parameters;
   ValueHead value;  ///< also among the parameters
   std::vector<std::string> replaced;  ///< parameters that gave way to it
+  /// Transformers' score heads read the last token that is no padding: where answers end with the padding token, another
+  /// takes its place in what is exported. Its name in tokenizer_config.json without "_token"; empty: none is needed.
+  std::string padding;
   Json config;
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;

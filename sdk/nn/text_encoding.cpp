@@ -204,7 +204,8 @@ Path path_of(const attune_sample& sample, size_t index, const Tokenizer& tokeniz
                " (the whole has " + std::to_string(whole) +
                " tokens); raise max_length or shorten the prompt");
   }
-  cut(last());
+  // A head that judges the whole reads its last token, as Transformers does, even where the template ends behind the answer.
+  if (options.marks != EncodeOptions::Marks::kLast) cut(last());
   while (!path.step_ends.empty() && path.step_ends.back() >= static_cast<int64_t>(path.ids.size())) path.step_ends.pop_back();
   return path;
 }

@@ -21,7 +21,7 @@ namespace attune::nn {
 ///
 /// Rows: with `share_prompt`, the tokens that all views begin with are branch 0, and what is left
 /// of each view a branch of it; a unit within the common part is there once per view. Tokens behind
-/// the last scored one are no rows.
+/// the last scored one are no rows, unless marks ask for the last row of each view.
 ///
 /// Marks: the last row of each view, or of each text part of its last scored turn; steps beyond the
 /// length are left out.

@@ -94,6 +94,8 @@ def tokenizer():
     from transformers import AutoTokenizer
     made = AutoTokenizer.from_pretrained(model_folder())
     made.bos_token = None  # TRL's ORPO and CPO would put it before the text, the others not
+    if made.pad_token == made.eos_token:  # Transformers' score heads read the last token that is no padding: before the end of text.
+        made.pad_token = made.unk_token
     return made
 
 
@@ -234,8 +236,7 @@ def there(method, seed):
     kind, folder = (AutoModelForSequenceClassification, scalar_folder(seed)) if method == "reward" else (AutoModelForCausalLM, model_folder())
     reader = tokenizer()
     model = kind.from_pretrained(folder, dtype=torch.float32)
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = reader.pad_token_id
+    model.config.pad_token_id = reader.pad_token_id
     rows = training_rows(method, seed)
     started = time.time()
     made = getattr(module, trainer + "Trainer")(model=model, args=config(**{k: v for k, v in common.items() if k in known}),
