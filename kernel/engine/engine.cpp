@@ -12,23 +12,20 @@ namespace {
 
 class TorchEngine final : public Engine {
  public:
-  Json train(const Json& run, const std::string& folder, HostServices& host) override { return Trainer(run, folder, host).run(); }
+  Json train(const Json& run, const std::string& folder, HostServices& host) override {
+    return Trainer(std::make_unique<PreparedRun>(run, host), folder, host).run();
+  }
 
-  Json plan(const Json& run, HostServices& host) override {
-    const LoadOptions options = load_options(run);
-    if (const Json adapter = adapter_config(options.path); adapter.is_object()) {
-      Json base = run;
-      base["model"]["path"] = adapter.at("base_model_name_or_path");
-      return plan(base, host);
+  Json plan(const Json& run, HostServices& host, Calibrate calibrate) override {
+    // Plans of one run that differ in how it is cut are made from the same measurements.
+    Json same = run;
+    for (const char* key : {"tokens_per_batch", "activation_checkpointing"}) same["train"].erase(key);
+    if (same != planned_ || &host != planned_by_) {
+      planner_.reset(), prepared_ = std::make_unique<PreparedRun>(run, host);
+      planner_ = std::make_unique<Planner>(*prepared_, host);
+      planned_ = same, planned_by_ = &host;
     }
-    const std::string text = host.checkpoint(options.path)->document("config.json");
-    if (text.empty()) throw Error(options.path + ": no config.json; expected a folder in the Hugging Face layout");
-    const Json config = Json::parse(text);
-    Json model_options = options.options;
-    model_options["config"] = config;
-    const auto object = host.object("model/1", options.use.empty() ? host.model_for(config) : options.use, model_options);
-    Model& model = *static_cast<Model*>(object->object);
-    return plan_run(run, model.shape(), model.parameters());
+    return planner_->plan(run.at("train"), calibrate);
   }
 
   std::unique_ptr<LanguageModel> open(const ModelRequest& request, HostServices& host) override {
@@ -42,6 +39,12 @@ class TorchEngine final : public Engine {
   void threads(int count) override {
     if (count > 0) at::set_num_threads(count);
   }
+
+ private:
+  std::unique_ptr<PreparedRun> prepared_;
+  std::unique_ptr<Planner> planner_;
+  Json planned_;
+  HostServices* planned_by_ = nullptr;
 };
 
 }  // namespace

@@ -27,7 +27,8 @@ void write_folder(const std::string& folder, Json config, const NamedTensors& te
   for (const char* name : kDocuments) {
     std::string text = source.document(name);
     if (text.empty() && !tokenizer.empty()) text = host.checkpoint(tokenizer)->document(name);
-    if (const Json known = Json::parse(text, nullptr, false); !padding.empty() && known.is_object() && known.contains("pad_token")) {
+    // Parsed where it must be alone: a tokenizer takes a second.
+    if (const Json known = padding.empty() ? Json() : Json::parse(text, nullptr, false); known.is_object() && known.contains("pad_token")) {
       Json changed = known;
       changed["pad_token"] = known.value(padding + "_token", known["pad_token"]);
       text = changed.dump(2) + "\n";

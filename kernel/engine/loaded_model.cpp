@@ -27,8 +27,10 @@ void initialise(const Parameter& parameter, uint64_t seed) {
     return;
   }
   RandomStream stream(seed, parameter.name, 0);
-  float* data = tensor.data_ptr<float>();
+  const at::Tensor drawn = tensor.is_cpu() && tensor.scalar_type() == at::kFloat ? tensor : at::empty(tensor.sizes(), at::kFloat);
+  float* data = drawn.data_ptr<float>();
   for (int64_t i = 0; i < tensor.numel(); ++i) data[i] = 0.02f * stream.normal();
+  if (!drawn.is_same(tensor)) tensor.copy_(drawn);
 }
 
 void read_weights(LoadedModel& loaded, const LoadOptions& options) {
@@ -166,7 +168,7 @@ std::vector<int64_t> LoadedModel::end_ids() const {
   return ids;
 }
 
-LoadedModel load_model(const LoadOptions& asked, HostServices& host) {
+LoadedModel open_model(const LoadOptions& asked, HostServices& host) {
   if (const Json adapter = adapter_config(asked.path); adapter.is_object()) {
     LoadOptions base = asked;
     base.path = adapter.value("base_model_name_or_path", "");
@@ -175,13 +177,12 @@ LoadedModel load_model(const LoadOptions& asked, HostServices& host) {
                   "the adapter was trained on");
     }
     if (asked.values < 0) base.values = value_outputs(asked.path, host);
-    LoadedModel loaded = load_model(base, host);
-    read_adapters(loaded, asked.path, {}, host);
-    merge_adapters(loaded);
+    LoadedModel loaded = open_model(base, host);
+    loaded.adapter = asked.path;
     return loaded;
   }
-  LoadOptions options = asked;
   LoadedModel loaded;
+  LoadOptions& options = loaded.options = asked;
   loaded.device = open_device(options.device);
   loaded.dtype = scalar_type(options.dtype);
   loaded.checkpoint = host.checkpoint(options.path);
@@ -212,19 +213,29 @@ LoadedModel load_model(const LoadOptions& asked, HostServices& host) {
     }
   }
   if (options.values > 0) add_value_head(loaded, options, host);
-
-  const at::NoGradGuard no_grad;
-  if (options.random) {
-    for (const Parameter& parameter : loaded.parameters) initialise(parameter, options.seed);
-  } else {
-    read_weights(loaded, options);
-    loaded.checkpoint = host.checkpoint(options.path);  // Afresh: the mapped file leaves memory, documents stay at hand.
-  }
   for (Parameter& parameter : loaded.parameters) {
-    if (loaded.dtype != at::kFloat || loaded.device != at::kCPU) {
-      parameter.tensor.set_data(parameter.tensor.to(at::TensorOptions(loaded.device).dtype(loaded.dtype)));
-    }
+    if (loaded.dtype != at::kFloat || loaded.device != at::kCPU)
+      parameter.tensor.set_data(at::empty(parameter.tensor.sizes(), at::TensorOptions(loaded.device).dtype(loaded.dtype)));
   }
+  return loaded;
+}
+
+void fill_model(LoadedModel& loaded, HostServices& host) {
+  const at::NoGradGuard no_grad;
+  if (loaded.options.random) {
+    for (const Parameter& parameter : loaded.parameters) initialise(parameter, loaded.options.seed);
+  } else {
+    read_weights(loaded, loaded.options);
+    loaded.checkpoint = host.checkpoint(loaded.options.path);  // Afresh: the mapped file leaves memory, documents stay at hand.
+  }
+  if (loaded.adapter.empty()) return;
+  read_adapters(loaded, loaded.adapter, {}, host);
+  merge_adapters(loaded);
+}
+
+LoadedModel load_model(const LoadOptions& options, HostServices& host) {
+  LoadedModel loaded = open_model(options, host);
+  fill_model(loaded, host);
   return loaded;
 }
 

@@ -34,6 +34,8 @@ LoadOptions load_options(const Json& run);
 
 /// A model plugin's object with its weights in place.
 struct LoadedModel {
+  LoadOptions options;
+  std::string adapter;  ///< folder of an adapter that goes into the weights; empty: none
   Plugin<attune_object> object;
   Model* model = nullptr;
   std::unique_ptr<Tokenizer> tokenizer;
@@ -58,8 +60,14 @@ at::ScalarType scalar_type(int32_t attune_dtype);
 int32_t attune_dtype(at::ScalarType type);
 bool matches(const std::string& glob, const std::string& name);
 
+/// A model without its weights: parameters have their shapes and dtype, and hold nothing.
+LoadedModel open_model(const LoadOptions& options, HostServices& host);
+
 /// Reads weights strictly by name: every parameter comes from the checkpoint or is declared fresh, every tensor of the
 /// checkpoint is used or known to be redundant. Throws Error listing what is missing, left over or misshapen.
+void fill_model(LoadedModel& model, HostServices& host);
+
+/// Both.
 LoadedModel load_model(const LoadOptions& options, HostServices& host);
 
 }  // namespace attune

@@ -94,37 +94,29 @@ struct Trainer::StepTotals : StepLoss {
   }
 };
 
-Trainer::Trainer(const Json& run, const std::string& folder, HostServices& host) : run_(run), folder_(folder), host_(host) {
-  const Json& algorithm = run.at("algorithm");
-  const Json metadata = host.metadata("algorithm/1", algorithm.at("use").get<std::string>());
-  needs_reference_ = metadata.value("reference", false);
-  algorithm_object_ = host.object("algorithm/1", algorithm.at("use").get<std::string>(), algorithm.value("options", Json::object()));
-  algorithm_ = static_cast<Algorithm*>(algorithm_object_->object);
-  host.log(ATTUNE_LOG_INFO, algorithm.at("use").get<std::string>() + ": " + algorithm_->formula());
+Trainer::Trainer(std::unique_ptr<PreparedRun> prepared, const std::string& folder, HostServices& host)
+    : prepared_(std::move(prepared)),
+      run_(prepared_->run),
+      folder_(folder),
+      host_(host),
+      policy_(prepared_->policy),
+      algorithm_(prepared_->algorithm) {
+  const Json &run = run_, &train = run.at("train");
+  if (!prepared_->train) throw ExitError(Exit::kData, prepared_->missing + ": there is no such file");
+  needs_reference_ = prepared_->metadata.value("reference", false);
+  host.log(ATTUNE_LOG_INFO, run.at("algorithm").at("use").get<std::string>() + ": " + algorithm_->formula());
+  planned_ = Planner(*prepared_, host).plan(train, Calibrate::kNever);
+  host.planned(planned_);
 
-  const Needs needs = algorithm_->needs();
-  LoadOptions load = load_options(run);
-  load.values = needs.values;
-  load.values_of_tokens = needs.steps;
-  policy_ = load_model(load, host);
+  fill_model(policy_, host);
   if (run.contains("adapter")) {
     const Json& adapter = run.at("adapter");
     adapter_options_ = AdapterOptions::from(adapter, run.at("run").at("seed"));
     const std::string from = adapter.value("path", "");
     adapters_ = from.empty() ? attach_adapters(policy_, adapter_options_) : read_adapters(policy_, from, adapter_options_, host);
   }
-  const Json& train = run.at("train");
-  EncodeOptions encode = encode_options(train);
-  if (needs.values > 0) encode.marks = needs.steps ? EncodeOptions::Marks::kSteps : EncodeOptions::Marks::kLast;
-  train_.data = std::make_unique<TrainingData>(run.at("data"), "train", metadata, policy_, encode, host);
-  if (run.at("data").contains("eval") && train.at("evaluate").value("every", 0) > 0) {
-    eval_.data = std::make_unique<TrainingData>(run.at("data"), "eval", metadata, policy_, encode, host);
-  }
-  const auto tokens_of = [this](int64_t index) {
-    const auto sample = train_.data->at(index);
-    return sample ? int64_t(sample->ids.size()) : 0;
-  };
-  plan_ = std::make_unique<StepPlan>(train, run.at("data"), run.at("run").at("seed"), train_.data->sizes(), tokens_of);
+  train_.data = std::move(prepared_->train), eval_.data = std::move(prepared_->eval);
+  plan_ = std::move(prepared_->steps);
   schedule_ = std::make_unique<Schedule>(run.value("schedule", Json::object()), run.at("optimizer").at("learning_rate"), plan_->steps());
   checkpoints_ = std::make_unique<CheckpointStore>(folder + "/checkpoints", digest_of(run, train_.data->digest(), policy_), host);
 }
@@ -234,7 +226,7 @@ Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& sp
     std::vector<int64_t> part_indices;
     for (const size_t i : bin) part.push_back(samples[i]), part_indices.push_back(kept[i]);
     MicroBatch& micro = micros.emplace_back(pack(part, policy_.model->shape().position_axes, policy_.device));
-    micro.batch.recompute = learn && run_.at("train").value("activation_checkpointing", false);
+    if (learn) micro.batch.recompute = recomputed_layers(run_.at("train"), policy_.model->shape().layers);
     if (top_k_ > 0) {
       const at::Tensor stored = split.reference->of(part_indices).view({micro.row_U.size(0), -1}).to(policy_.device);
       const int64_t k = stored.size(1) / 2;
@@ -374,7 +366,6 @@ Json Trainer::run() {
   }
   const double seconds = seconds_since(training);
   write_final(trainable);
-  Json plan = plan_run(run_, policy_.model->shape(), policy_.parameters);
   return {{"steps", steps},
           {"epochs", plan_->epochs()},
           {"formula", algorithm_->formula()},
@@ -385,7 +376,9 @@ Json Trainer::run() {
           {"train_seconds", seconds},
           {"dropped_rows", train_.data->dropped()},
           {"peak_memory_bytes", peak_memory()},
-          {"planned_memory_bytes", plan.at("memory").at("total")},
+          {"planned_memory_bytes", planned_.at("memory").at("peak")},
+          {"planned_seconds", planned_.contains("time") ? planned_["time"].at("total_s") : Json()},
+          {"planned_step_seconds", planned_.contains("time") ? planned_["time"].at("step_s") : Json()},
           {"final", folder_ + "/final"}};
 }
 

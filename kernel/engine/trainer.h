@@ -10,6 +10,7 @@
 #include "kernel/engine/checkpoint_store.h"
 #include "kernel/engine/loaded_model.h"
 #include "kernel/engine/optimizer.h"
+#include "kernel/engine/prepared_run.h"
 #include "kernel/engine/reference_scores.h"
 #include "kernel/engine/step_plan.h"
 #include "kernel/engine/training_data.h"
@@ -20,7 +21,7 @@ namespace attune {
 /// The one training loop. What differs between algorithms is their plugin's metadata and their loss.
 class Trainer {
  public:
-  Trainer(const Json& run, const std::string& folder, HostServices& host);
+  Trainer(std::unique_ptr<PreparedRun> prepared, const std::string& folder, HostServices& host);
   /// Trains to the last step, from the newest checkpoint if there is one, and writes final/. Returns the results.
   Json run();
 
@@ -46,15 +47,15 @@ class Trainer {
   std::vector<Parameter> choose_trainable();
   void write_final(const std::vector<Parameter>& trainable);
 
-  const Json run_;
+  std::unique_ptr<PreparedRun> prepared_;
+  const Json& run_;
   const std::string folder_;
   HostServices& host_;
-  LoadedModel policy_;
+  LoadedModel& policy_;
   std::unique_ptr<LoadedModel> live_reference_;
   AdapterOptions adapter_options_;
   std::vector<Parameter> adapters_;  ///< parameters of low-rank adapters; none: the model itself is trained
   int64_t top_k_ = 0;  ///< tokens of the teacher that are stored for each unit; 0: its distribution is not stored
-  Plugin<attune_object> algorithm_object_;
   Algorithm* algorithm_ = nullptr;
   Split train_, eval_;
   std::unique_ptr<StepPlan> plan_;
@@ -64,6 +65,7 @@ class Trainer {
   bool needs_reference_ = false;
   int64_t sync_every_ = 0, step_ = 0;
   double tokens_ = 0;  ///< rows trained on so far
+  Json planned_;       ///< Planner::plan()
 };
 
 }  // namespace attune

@@ -78,6 +78,10 @@ class HostServices {
   /// Progress of a phase ("train", "reference", "evaluate", "generate").
   virtual void progress(std::string_view phase, int64_t done, int64_t total) = 0;
   virtual void log(int level, std::string_view message) = 0;  ///< ATTUNE_LOG_*
+  /// This machine: "cpu", "cores", "memory_bytes"; "cache": the folder for what is measured once, "" where there is none.
+  virtual Json machine() { return Json::object(); }
+  /// Called with the plan of a training run before its weights are read. Throws ExitError where the machine is too small.
+  virtual void planned(const Json&) {}
 };
 
 /// A model ready to answer and to score. [control]
@@ -103,14 +107,17 @@ struct ModelRequest {
   int64_t batch = 16;               ///< requests in flight
 };
 
+/// Whether a plan measures this machine: never, where it does not know it yet, or anew.
+enum class Calibrate { kNever, kIfMissing, kAgain };
+
 class Engine {
  public:
   virtual ~Engine() = default;
   /// Trains as the resolved run says, into `folder` (checkpoints/, final/). Resumes what is there. Returns the results for
   /// record.toml: steps, loss, tokens, tokens_per_s, peak memory, digests, plan beside measurement.
   virtual Json train(const Json& run, const std::string& folder, HostServices& host) = 0;
-  /// Predictions for a resolved run: parameters, bytes by part, FLOPs per step. Reads config.json, no weights.
-  virtual Json plan(const Json& run, HostServices& host) = 0;
+  /// Predictions for a resolved run (Planner::plan in the engine says which). Reads config.json, tokenizer and data, no weights.
+  virtual Json plan(const Json& run, HostServices& host, Calibrate calibrate) = 0;
   virtual std::unique_ptr<LanguageModel> open(const ModelRequest& request, HostServices& host) = 0;
   /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) from any checkpoint.
   virtual void convert(const std::string& from, const std::string& to, const std::string& dtype, HostServices& host) = 0;

@@ -40,6 +40,8 @@ struct AttentionOptions {
   /// 0: none; else a row attends to itself and to the window - 1 rows before it, its context's and
   /// its slot's included.
   int64_t window = 0;
+
+  bool operator==(const AttentionOptions&) const = default;
 };
 
 /// Scaled dot-product attention: N x H x d. Every row belongs to one segment; it attends to the

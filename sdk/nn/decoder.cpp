@@ -96,36 +96,22 @@ FeedForward Decoder::make_feed(const std::string& prefix, const FeedNames& names
 }
 
 ModelShape Decoder::shape() const {
-  const int64_t wide = spec_.heads * spec_.head_size, narrow = spec_.key_heads * spec_.head_size;
   ModelShape made;
   made.vocabulary = spec_.vocabulary, made.width = spec_.width;
   made.layers = static_cast<int64_t>(layers_.size());
   made.max_length = spec_.max_length;
-  made.attention_width = wide;
-  const int64_t normed = 2 * spec_.width + 1;  // Input, output, statistic.
-  made.activation_floats = normed;
+  made.attention_width = spec_.heads * spec_.head_size;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const LayerSpec& about = spec_.layers[i];
     made.block_parameters +=
         layer.q.size() + layer.k.size() + layer.v.size() + layer.qkv.size() + layer.o.size();
-    for (const Norm* norm :
-         {&layer.before_attention, &layer.after_attention, &layer.before_feed, &layer.after_feed}) {
-      if (norm->there()) made.activation_floats += normed;
-    }
-    // Turned queries and keys, values, attention's output and log-sum-exp.
-    made.activation_floats += 2 * wide + 2 * narrow + spec_.heads;
-    if (layer.q_norm.there()) made.activation_floats += wide + narrow;
-    const bool gated = about.experts > 0 || layer.feed.gate.there() || layer.feed.gate_up.there();
-    const int64_t inner = (gated ? 2 : 1) * about.inner;
-    if (about.experts == 0) {
-      made.block_parameters += layer.feed.size();
-      made.activation_floats += inner;
-    } else {
-      made.block_parameters +=
-          layer.experts.router.size() + about.active_experts * layer.experts.experts[0].size();
-      made.activation_floats += about.experts + about.active_experts * (inner + 2 * spec_.width);
-    }
+    made.block_parameters +=
+        about.experts == 0
+            ? layer.feed.size()
+            : layer.experts.router.size() + about.active_experts * layer.experts.experts[0].size();
+    const auto alike = std::find(spec_.layers.begin(), spec_.layers.begin() + static_cast<ptrdiff_t>(i), about);
+    made.kinds.push_back(alike - spec_.layers.begin());
   }
   return made;
 }
@@ -215,16 +201,16 @@ at::Tensor Decoder::hidden(const Batch& batch, Cache* cache) {
   std::vector<at::Tensor> angles;
   for (const Rotary& rotary : spec_.rotary) angles.push_back(rotary.angles(batch.positions_AN[0]));
   at::Tensor x_ND = embed(batch);
-  const bool recompute = batch.recompute && !kept;
   const auto segments = std::make_shared<const std::vector<Segment>>(batch.segments);
-  for (size_t i = 0; i < layers_.size(); ++i) {
+  const int64_t end = std::min(static_cast<int64_t>(layers_.size()), batch.end_layer);
+  for (int64_t i = batch.first_layer; i < end; ++i) {
     const auto block = [this, i, angles, segments, kept](const at::Tensor& rows_ND) {
       const Layer& layer = layers_[i];
       const at::Tensor y_ND =
-          add(rows_ND, attend(static_cast<int64_t>(i), layer.before_attention(rows_ND), angles, *segments, kept), layer.after_attention);
+          add(rows_ND, attend(i, layer.before_attention(rows_ND), angles, *segments, kept), layer.after_attention);
       return add(y_ND, feed(layer, layer.before_feed(y_ND)), layer.after_feed);
     };
-    x_ND = recompute ? recomputed(block, x_ND) : block(x_ND);
+    x_ND = !kept && i < batch.recompute ? recomputed(block, x_ND) : block(x_ND);
   }
   if (kept) kept->advance(batch.segments);
   return final_norm_(x_ND);

@@ -46,6 +46,8 @@ struct LayerSpec {
   int64_t inner = 0;   ///< width of its feed-forward, or of each expert's
   int64_t experts = 0, active_experts = 0;
   bool normalised = false;  ///< the shares of the active experts sum to one
+
+  bool operator==(const LayerSpec&) const = default;
 };
 
 struct DecoderSpec {

@@ -16,8 +16,11 @@ struct Outcome {
 };
 
 /// Runs a shell line in which `attune` is the binary of this build.
+/// What it measures once is kept beside it.
 inline Outcome shell(const std::string& line) {
-  const std::string path = "PATH=\"" ATTUNE_BIN_DIR ":$PATH\"; export PATH; { " + line + "\n} 2>&1";
+  const std::string path = "PATH=\"" ATTUNE_BIN_DIR ":$PATH\" XDG_CACHE_HOME=\"" ATTUNE_BIN_DIR
+                           "/cache\"; export PATH XDG_CACHE_HOME; { " +
+                           line + "\n} 2>&1";
   FILE* pipe = ::popen(path.c_str(), "r");
   if (!pipe) throw std::runtime_error("no shell");
   Outcome outcome;

@@ -182,7 +182,7 @@ class FakeEngine final : public Engine {
             {"tokens_per_s", 1234.0},
             {"peak_memory_bytes", 1'500'000'000}};
   }
-  Json plan(const Json&, HostServices&) override { return Json::object(); }
+  Json plan(const Json&, HostServices&, Calibrate) override { return Json::object(); }
   std::unique_ptr<LanguageModel> open(const ModelRequest&, HostServices&) override {
     ++opened;
     return std::make_unique<FakeModel>(answers);

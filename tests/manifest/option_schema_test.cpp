@@ -109,10 +109,10 @@ TEST(OptionSchema, RefusesDeclarationsThatAreWrong) {
   } rows[] = {
       {"a = 3", "option `a`: declared by a table: type = ..., help = ..."},
       {"[a]\nhelp = \"h\"",
-       "option `a`: `type` is missing; it is one of bool, int, float, string, path, enum, list, "
+       "option `a`: `type` is missing; it is one of bool, int, count, float, string, path, enum, list, "
        "table"},
       {"[a]\ntype = \"text\"\nhelp = \"h\"",
-       "option `a`: unknown type `text`; known are bool, int, float, string, path, enum, list, "
+       "option `a`: unknown type `text`; known are bool, int, count, float, string, path, enum, list, "
        "table"},
       {"[a]\ntype = \"int\"", "option `a`: `help` is missing; say in one sentence what it does"},
       {"[a]\ntype = \"int\"\nhlp = \"h\"", "option `a`: unknown key `hlp`; did you mean `help`?"},
@@ -129,7 +129,7 @@ TEST(OptionSchema, RefusesDeclarationsThatAreWrong) {
       {"[a]\ntype = \"string\"\nchoices = [\"x\"]\nhelp = \"h\"",
        "option `a`: only an enum has `choices`"},
       {"[a]\ntype = \"list\"\nhelp = \"h\"",
-       "option `a`: a list says in `items` what it holds: bool, int, float, string, path, enum or "
+       "option `a`: a list says in `items` what it holds: bool, int, count, float, string, path, enum or "
        "table"},
       {"[a]\ntype = \"string\"\nmin = 1\nhelp = \"h\"", "option `a`: only a number has bounds"},
       {"[a]\ntype = \"table\"\nhelp = \"h\"\n[a.members.b]\ntype = \"int\"",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -24,27 +25,47 @@ std::string scaled(double value, const char* unit) {
   return text;
 }
 
-/// "flops_per_step_at_most" -> "flops per step at most".
+/// "scored_rows_per_step" -> "scored rows per step".
 std::string words(std::string key) {
   for (char& c : key) c = c == '_' ? ' ' : c;
   return key;
 }
 
-void add_rows(TextTable& table, const Json& plan, const std::string& prefix) {
+std::string duration(double seconds) {
+  char text[48];
+  if (seconds < 120)
+    std::snprintf(text, sizeof text, "%.3g s", seconds);
+  else
+    std::snprintf(text, sizeof text, "%.0f:%02.0f:%02.0f h", std::floor(seconds / 3600),
+                  std::floor(std::fmod(seconds, 3600) / 60), std::fmod(seconds, 60));
+  return text;
+}
+
+/// The least and the most of a list of bytes.
+std::string range(const Json& list) {
+  if (list.empty()) return "";
+  const auto [low, high] = std::minmax_element(list.begin(), list.end());
+  const std::string text = bytes_text(*low) + (*low == *high ? "" : " to " + bytes_text(*high));
+  return std::to_string(list.size()) + " x " + text;
+}
+
+std::string cell(const std::string& table, const std::string& key, const Json& value) {
+  if (value.is_array()) return range(value);
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_number()) return value.dump();
+  const double number = value.get<double>();
+  if (table == "memory" || table == "disk") return bytes_text(std::llround(number));
+  if (table == "time") return duration(number);
+  if (key.starts_with("flops")) return scaled(number, "FLOP");
+  return value.is_number_integer() ? grouped(value.get<int64_t>()) : scaled(number, "");
+}
+
+void add_rows(TextTable& table, const Json& plan, const std::string& of = "") {
   for (const auto& [key, value] : plan.items()) {
-    const bool bytes = prefix == "memory: " || key.ends_with("_bytes");
-    if (value.is_object()) {
-      add_rows(table, value, words(key) + ": ");
-    } else if (!value.is_number()) {
-      table.add({prefix + words(key), value.is_string() ? value.get<std::string>() : value.dump()});
-    } else if (bytes) {
-      table.add({prefix + words(key), bytes_text(std::llround(value.get<double>()))});
-    } else if (key.starts_with("flops")) {
-      table.add({prefix + words(key), scaled(value.get<double>(), "FLOP")});
-    } else {
-      table.add({prefix + words(key),
-                 value.is_number_integer() ? grouped(value.get<int64_t>()) : value.dump()});
-    }
+    if (value.is_object())
+      add_rows(table, value, key);
+    else if (key != "name" && key != "device")
+      table.add({(of.empty() ? "" : of + ": ") + words(key), cell(of, key, value)});
   }
 }
 
@@ -55,21 +76,32 @@ void stand_in(Json& run, const std::string& start) {
     run["model"]["path"] = start;
 }
 
+using Planned = std::function<Json(const Json& run)>;
+
 /// Prints, for each run that trains, the lines that make it fit.
-void fit(const std::vector<Json>& runs, int64_t limit, const std::function<int64_t(const Json&)>& planned, std::ostream& out) {
+void fit(const std::vector<Json>& runs, int64_t limit, const Planned& planned, std::ostream& out) {
+  const auto bytes = [&](const Json& run) {
+    return planned(run).at("memory").at("peak").get<int64_t>();
+  };
   for (const Json& run : runs) {
     if (run.at("run").at("kind") != "train") continue;
     const std::string name = run["run"]["name"];
-    const auto found = fit_memory(run, limit, planned);
+    const int64_t layers = planned(run).at("layers");
+    const auto found = fit_memory(run, layers, limit, bytes);
     if (!found) {
-      throw ExitError(Exit::kRunFailed, "run \"" + name + "\": nothing fits in " + bytes_text(limit) +
-                                            ", not even one sequence of max_length in bfloat16 with activation checkpointing; lower train.max_length, or train "
-                                            "an [adapter]");
+      throw ExitError(Exit::kRunFailed,
+                      "run \"" + name + "\": nothing fits in " + bytes_text(limit) +
+                          ", not even one sequence of max_length in bfloat16 with activation "
+                          "checkpointing; lower train.max_length, or train an [adapter]");
     }
-    out << "# " << name << ": planned " << bytes_text(found->planned) << " of " << bytes_text(limit) << "\n";
-    if (found->half) out << "[model]\ndtype = \"bfloat16\"\n";
+    out << "# " << name << ": planned " << bytes_text(found->planned) << " of "
+        << bytes_text(limit) << "\n";
+    if (found->half && run.at("model").value("dtype", "") != "bfloat16")
+      out << "[model]\ndtype = \"bfloat16\"\n";
     out << "[train]\ntokens_per_batch = " << found->tokens_per_batch << "\n";
-    if (found->checkpointing) out << "activation_checkpointing = true\n";
+    if (found->recomputed > 0)
+      out << "activation_checkpointing = " << found->recomputed << "  # of " << layers
+          << " layers\n";
     out << "\n";
   }
 }
@@ -80,19 +112,26 @@ int plan(const Arguments& arguments, Context& context) {
   const bool pipeline = resolved.at("run").at("kind") == "pipeline";
   std::vector<Json> runs = pipeline ? stage_runs(resolved) : std::vector<Json>{resolved};
   Services services(*checked.installation, context.console);
-  Json plans = Json::array();
-  for (Json& run : runs) {
-    stand_in(run, runs.front().at("model").at("path"));
-    if (run.at("run").at("kind") != "train") continue;
-    plans.push_back({{"name", run["run"]["name"]},
-                     {"plan", checked.installation->engine().plan(run, services)}});
-  }
-  if (plans.empty())
+  const Calibrate calibrate = arguments.flag("calibrate") ? Calibrate::kAgain
+                              : arguments.text("fit")       ? Calibrate::kNever
+                                                            : Calibrate::kIfMissing;
+  const Planned planned = [&](const Json& run) {
+    Engine& engine = checked.installation->engine();
+    engine.threads(run.at("run").value("threads", 0));
+    return engine.plan(run, services, calibrate);
+  };
+  for (Json& run : runs) stand_in(run, runs.front().at("model").at("path"));
+  if (std::none_of(runs.begin(), runs.end(),
+                   [](const Json& run) { return run.at("run").at("kind") == "train"; }))
     throw ExitError(Exit::kUsage, "nothing to plan: the manifest has no run of kind \"train\"");
   if (const auto memory = arguments.text("fit")) {
-    fit(runs, parse_bytes(*memory), [&](const Json& run) { return checked.installation->engine().plan(run, services).at("memory").at("total").get<int64_t>(); },
-        context.console.out);
+    fit(runs, parse_bytes(*memory), planned, context.console.out);
     return 0;
+  }
+  Json plans = Json::array();
+  for (const Json& run : runs) {
+    if (run.at("run").at("kind") == "train")
+      plans.push_back({{"name", run["run"]["name"]}, {"plan", planned(run)}});
   }
   if (arguments.flag("json")) {
     context.console.out << plans.dump(2) << "\n";
@@ -100,7 +139,7 @@ int plan(const Arguments& arguments, Context& context) {
   }
   for (const Json& of : plans) {
     TextTable table({of["name"].get<std::string>(), "prediction"});
-    add_rows(table, of["plan"], "");
+    add_rows(table, of["plan"]);
     context.console.out << table.text() << "\n";
   }
   return 0;
@@ -110,12 +149,13 @@ int plan(const Arguments& arguments, Context& context) {
 
 Command plan_command() {
   CommandSpec spec{"plan",
-                   "Predict parameters, memory and arithmetic of a training run; reads no weights",
+                   "Predict memory, time and disk of a training run; reads no weights",
                    "attune plan configs/quickstart.toml",
                    {{"FILE", "The manifest (TOML)"}},
                    manifest_options()};
   spec.options.push_back({"json", "", "Print the prediction as JSON"});
   spec.options.push_back({"fit", "MEMORY", "Print the settings with which the run stays within MEMORY, such as \"8 GB\""});
+  spec.options.push_back({"calibrate", "", "Measure this machine again; else what was measured once for the model serves"});
   return {spec, &plan};
 }
 

@@ -12,6 +12,7 @@ namespace {
 std::string wanted(const OptionSchema& schema) {
   if (schema.type == "bool") return "true or false";
   if (schema.type == "int") return "an integer";
+  if (schema.type == "count") return "true, false or a number of them";
   if (schema.type == "float") return "a number";
   if (schema.type == "path") return "a path, as a string";
   return "a string";
@@ -20,6 +21,7 @@ std::string wanted(const OptionSchema& schema) {
 bool fits(const OptionSchema& schema, Node::Type type) {
   if (schema.type == "bool") return type == Node::Type::kBool;
   if (schema.type == "int") return type == Node::Type::kInt;
+  if (schema.type == "count") return type == Node::Type::kBool || type == Node::Type::kInt;
   if (schema.type == "float") return type == Node::Type::kInt || type == Node::Type::kFloat;
   return type == Node::Type::kString;
 }
@@ -97,6 +99,10 @@ Json check_scalar(const OptionSchema& schema, const Node& node, Report& report) 
     return nullptr;
   }
   if (schema.type == "int" || schema.type == "float") return check_number(schema, node, report);
+  if (schema.type == "count" && node.type == Node::Type::kInt && node.scalar.get<int64_t>() < 0) {
+    report.add(node.place, {"`" + schema.name + "` is out of range", "must be at least 0", schema.help});
+    return nullptr;
+  }
   if (schema.type == "enum") return check_choice(schema, node, report);
   return node.scalar;
 }

@@ -13,7 +13,7 @@ namespace attune {
 namespace manifest {
 namespace {
 
-constexpr std::array kTypes = {"bool", "int", "float", "string", "path", "enum", "list", "table"};
+constexpr std::array kTypes = {"bool", "int", "count", "float", "string", "path", "enum", "list", "table"};
 const std::vector<std::string> kKeys = {"type",  "default", "required", "min",      "max",
                                         "above", "below",   "choices",  "items",    "secret",
                                         "help",  "members", "plugin",   "supplied", "runs"};
@@ -101,7 +101,7 @@ void check_consistency(const OptionSchema& schema, const std::string& option) {
   const std::string& scalar = schema.type == "list" ? schema.items : schema.type;
   if (schema.type == "list" && (!is_type(scalar) || scalar == "list")) {
     fail(option,
-         "a list says in `items` what it holds: bool, int, float, string, path, enum or table");
+         "a list says in `items` what it holds: bool, int, count, float, string, path, enum or table");
   }
   if (schema.type != "list" && !schema.items.empty()) fail(option, "only a list has `items`");
   if ((scalar == "enum") == schema.choices.empty()) {

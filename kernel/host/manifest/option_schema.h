@@ -20,7 +20,7 @@ namespace attune {
 /// form:
 ///
 ///     [beta]
-///     type = "float"       # bool int float string path enum list table
+///     type = "float"       # bool int count float string path enum list table
 ///     default = 0.1        # or required = true
 ///     above = 0.0          # min, max: inclusive; above, below: exclusive. In a list they bind the
 ///     items help = "How strongly the policy is held to the reference"

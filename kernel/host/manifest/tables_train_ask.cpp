@@ -122,9 +122,9 @@ min = 1
 help = "Tokens that go through the model at once; bounds memory"
 
 [train.members.activation_checkpointing]
-type = "bool"
+type = "count"
 default = false
-help = "Compute each layer again in the backward pass instead of keeping its activations (Chen et al., 2016): less memory, a third more time"
+help = "Layers, from the first, whose activations are not kept but computed again in the backward pass (Chen et al., 2016): less memory, more time; true: all"
 
 [train.members.max_length]
 type = "int"

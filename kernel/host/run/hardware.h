@@ -5,7 +5,7 @@
 
 namespace attune {
 
-/// {"cpu", "cores", "memory_bytes"} of this machine.
+/// {"cpu", "cores", "memory_bytes"} of this machine, as far as this process may use them.
 Json hardware();
 
 /// The time now, "2026-02-03T04:05:06Z".

@@ -8,12 +8,12 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "kernel/host/exit.h"
 #include "kernel/host/run/evaluate.h"
 #include "kernel/host/run/generate.h"
 #include "kernel/host/run/hardware.h"
-#include "kernel/host/run/plan_fit.h"
 #include "kernel/host/run/record.h"
 #include "kernel/host/run/stamp.h"
 #include "kernel/host/services/progress.h"
@@ -72,12 +72,7 @@ bool outputs_exist(const std::string& kind, const std::string& folder) {
 Json execute(const std::string& kind, const Json& run, const std::string& folder, Engine& engine,
              RunServices& host) {
   engine.threads(run.at("run").value("threads", 0));
-  if (kind == "train") {
-    const Json plan = engine.plan(run, host);
-    if (plan.contains("memory") && run.at("run").value("device", "cpu") == "cpu")
-      check_memory(run, plan["memory"].at("total"), hardware().at("memory_bytes"));
-    return engine.train(run, folder, host);
-  }
+  if (kind == "train") return engine.train(run, folder, host);
   if (kind == "evaluate") return evaluate(run, folder, engine, host);
   if (kind == "generate") return generate(run, folder, engine, host);
   throw ExitError(
@@ -105,9 +100,13 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
                        Json::object()};
   fs::create_directories(folder);
   const FolderLock lock(folder);
-  const Json software = environment.software(run);
-  const Stamp stamp = stamp_of(run, software);
   const RunState state(folder);
+  Json software;
+  const auto take_stamp = [&] { return software = environment.software(run), stamp_of(run, software); };
+  // Where there is surely work to do, the engine is opened while files are read for their digests.
+  auto early = state.finished() ? std::future<Stamp>() : std::async(std::launch::async, take_stamp);
+  if (early.valid()) environment.engine();
+  const Stamp stamp = early.valid() ? early.get() : take_stamp();
 
   const Found found = state.compare(stamp);
   if (found == Found::kSameFinished && outputs_exist(outcome.kind, folder)) {

@@ -31,6 +31,8 @@ class RunState {
       : begun_(folder / "begun.json"), done_(folder / "done.json") {}
 
   enum class Found { kNothing, kSameUnfinished, kSameFinished, kOther };
+  /// Whether any run has ended there.
+  bool finished() const { return std::filesystem::exists(done_); }
   Found compare(const Stamp& stamp) const;
   /// Of what was found: what differs from `stamp`.
   std::string difference_to(const Stamp& stamp) const;

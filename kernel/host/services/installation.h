@@ -17,6 +17,7 @@ struct Surroundings {
   std::string executable;    ///< the attune binary
   std::string plugin_path;   ///< ATTUNE_PLUGIN_PATH
   std::string data_home;     ///< XDG_DATA_HOME or ~/.local/share
+  std::string cache_home;    ///< XDG_CACHE_HOME or ~/.cache
   std::string command_line;  ///< as it was typed
 };
 
@@ -31,6 +32,8 @@ class Installation {
   Loader& loader();
   Engine& engine();
   std::string engine_file() const;
+  /// Where what is measured once is kept; empty: nowhere.
+  std::string cache_folder() const { return surroundings_.cache_home.empty() ? "" : surroundings_.cache_home + "/attune"; }
 
   /// Versions and digests of the host, the engine and the plugins that `run` may use. `run` may be
   /// a pipeline.

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "kernel/host/run/hardware.h"
+#include "kernel/host/run/plan_fit.h"
 #include "kernel/host/services/data_files.h"
 #include "kernel/host/services/digest.h"
 #include "kernel/host/services/files.h"
@@ -250,6 +252,16 @@ void Services::log(int level, std::string_view message) {
                            : level >= ATTUNE_LOG_ERROR ? "error: "
                                                        : "";
   progress_.note(word + std::string(message));
+}
+
+Json Services::machine() {
+  Json made = hardware();
+  made["cache"] = installation_.cache_folder();
+  return made;
+}
+
+void Services::planned(const Json& plan) {
+  if (plan.value("device", "cpu") == "cpu") check_memory(plan.at("name"), plan.at("memory").at("peak"), hardware().at("memory_bytes"));
 }
 
 Evaluator Services::evaluator(const std::string& use, const Json& options) {

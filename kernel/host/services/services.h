@@ -40,6 +40,8 @@ class Services final : public RunServices {
   void rewind_metrics(int64_t step) override;
   void progress(std::string_view phase, int64_t done, int64_t total) override;
   void log(int level, std::string_view message) override;
+  Json machine() override;
+  void planned(const Json& plan) override;
 
   Evaluator evaluator(const std::string& use, const Json& options) override;
   Json notes() const override { return notes_; }

@@ -86,7 +86,10 @@ struct Batch {
   at::Tensor positions_AN;  ///< int64
   at::Tensor noise_ND;      ///< fp32, added to the embeddings of tokens; undefined: none
   std::vector<Segment> segments;
-  bool recompute = false;   ///< layers keep no activations for the backward pass, which computes them again
+  /// The first so many layers keep no activations for the backward pass, which computes them again.
+  int64_t recompute = 0;
+  /// Layers that the rows go through, [first, end): all, except where one is measured.
+  int64_t first_layer = 0, end_layer = std::numeric_limits<int64_t>::max();
 };
 
 /// Keys and values of sequences in the middle of generation. Made by a model, used only with it.
@@ -139,7 +142,7 @@ struct ModelShape {
   int64_t position_axes = 1;
   int64_t block_parameters = 0;   ///< weights that a row is multiplied with, head and embedding excluded
   int64_t attention_width = 0;    ///< query heads x head size
-  int64_t activation_floats = 0;  ///< kept per row for the backward pass, all layers
+  std::vector<int64_t> kinds;     ///< of each layer: layers of one number are alike in all but their weights
 };
 
 /// An architecture. Construction takes the checkpoint's config.json as option `config` (a map); parameters are then
