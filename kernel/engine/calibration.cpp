@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+constexpr int kFormat = 1;              // Of what is kept; another's is measured again.
 constexpr int64_t kShort = 64;          // Rows of a short stretch.
 constexpr double kOperations = 4e10;    // Of the largest measurement: well under a second of two cores.
 
@@ -84,7 +85,7 @@ Json json_of(const Calibration& of) {
     layers[key] = {{"rows", clock.rows}, {"forward", clock.forward}, {"training", clock.training},
                    {"pair_forward", clock.pair_forward}, {"pair_training", clock.pair_training}};
   }
-  return {{"layers", layers}, {"head_forward", of.head_forward}, {"head_training", of.head_training}, {"parameter", of.parameter},
+  return {{"format", kFormat}, {"layers", layers}, {"head_forward", of.head_forward}, {"head_training", of.head_training}, {"parameter", of.parameter},
           {"stored", of.stored}, {"touched", of.touched}};
 }
 
@@ -141,7 +142,8 @@ std::optional<Calibration> calibration_of(Model& model, const Json& about, const
   const std::string key =
       sha256_of(Json{machine.value("cpu", ""), at::get_num_threads(), TORCH_VERSION, about, optimizer.value("use", ""), head_trained}.dump());
   Json known = folder.empty() ? Json::object() : read(file);
-  if (calibrate != Calibrate::kAgain && known.contains(key)) return calibration_from(known[key]);
+  const bool there = known.value(key, Json::object()).value("format", 0) == kFormat;
+  if (calibrate != Calibrate::kAgain && there) return calibration_from(known[key]);
   if (calibrate == Calibrate::kNever) return std::nullopt;
   host.log(ATTUNE_LOG_INFO, "measuring what this machine needs for the model's parts, once");
   const Calibration made = measure(model, optimizer, head_trained, folder.empty() ? fs::temp_directory_path() : folder);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/Parallel.h>
 
+#include "kernel/engine/block_cache.h"
 #include "kernel/engine/export.h"
 #include "kernel/engine/language_model.h"
 #include "kernel/engine/plan.h"
@@ -51,6 +52,6 @@ class TorchEngine final : public Engine {
 }  // namespace attune
 
 attune::Engine* attune_engine_v1(void) {
-  static auto* const engine = new attune::TorchEngine;  // Lives as long as the process: nothing is unloaded.
+  static auto* const engine = (attune::use_block_cache(), new attune::TorchEngine);  // Lives as long as the process: nothing is unloaded.
   return engine;
 }

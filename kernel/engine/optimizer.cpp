@@ -7,6 +7,8 @@
 #include <numbers>
 #include <set>
 
+#include "kernel/engine/wide_norm.h"
+
 namespace attune {
 
 Schedule::Schedule(const Json& schedule, double learning_rate, int64_t steps)
@@ -58,7 +60,7 @@ void AdamW::accumulate() {
 AdamW::Result AdamW::step(double learning_rate, double count, double clip) {
   std::vector<at::Tensor> squares;
   for (const at::Tensor& gradient : gradient_) {
-    if (gradient.defined()) squares.push_back(at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kDouble));
+    if (gradient.defined()) squares.push_back(wide_norm(gradient));
   }
   const double norm = squares.empty() ? 0.0 : at::linalg_vector_norm(at::stack(squares), 2).item<double>() / count;
   const bool finite = std::isfinite(norm);

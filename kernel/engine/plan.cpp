@@ -10,14 +10,19 @@
 #include <numeric>
 #include <sstream>
 
+#include "kernel/engine/block_cache.h"
+
 namespace attune {
 namespace {
 
 /// Elements of a tile of logits (nn/head_tiles.h).
 constexpr double kTile = double(int64_t{4} << 20);
+/// Code, and blocks too small to go back to the system, that the first step touches and a plan does not.
+constexpr int64_t kFirstStep = 8 << 20;
 
 /// What this process holds, once it has given back what it can.
 int64_t resident() {
+  empty_block_cache();
   malloc_trim(0);
   std::ifstream statm("/proc/self/statm");
   int64_t size = 0, pages = 0;
@@ -98,11 +103,10 @@ Planner::Planner(PreparedRun& prepared, HostServices& host)
   for (const Parameter& parameter : prepared.policy.parameters) sizes_.all += parameter.tensor.numel();
   for (const Parameter& parameter : trainable_) {
     sizes_.trainable += parameter.tensor.numel();
-    sizes_.largest = std::max(sizes_.largest, parameter.tensor.numel());
-    sizes_.head_trained |= parameter.tensor.is_same(head.weight_VD);
+    sizes_.head_trained |= parameter.tensor.is_same(head.weight_VD) && prepared.algorithm->needs().values == 0;
   }
   for (int64_t i = 0; i < shape_.layers; ++i) layer(i, false);
-  base_ = resident();
+  base_ = resident() + kFirstStep;
 }
 
 const LayerMemory& Planner::layer(int64_t index, bool again) {
@@ -124,69 +128,82 @@ double Planner::head_bytes(const BatchShape& batch, bool backward) const {
   return 4 * tile + converted + wide + (backward ? 4 * units * width + sizes_.element * rows * width : 0);
 }
 
+/// What of a phase is not the same in all.
+struct Planner::Phase {
+  std::string name;
+  double gradients = 0, head = 0;
+  std::vector<double> layers = {};  ///< activations of each
+};
+
+/// Keeps the phase with the most bytes.
+struct Planner::Peak {
+  double bytes = 0;
+  Phase phase;
+
+  void see(double now, Phase of) {
+    if (now > bytes) bytes = now, phase = std::move(of);
+  }
+};
+
+/// The way of one micro-batch through the model and back. `before`: what is there whatever passes; `later`: gradients of
+/// an earlier micro-batch are there already.
+void Planner::pass(const BatchShape& batch, int64_t recomputed, double before, bool later, Peak& peak) {
+  const double rows = double(batch.rows), units = double(batch.units), width = double(shape_.width), element = sizes_.element;
+  const double gradients = 4.0 * double(sizes_.trainable), table = double(shape_.vocabulary) * width * element;
+  Phase phase{"head", later ? gradients : 0, head_bytes(batch, true) + (sizes_.head_trained ? table : 0)};
+  for (int64_t i = 0; i < shape_.layers; ++i) phase.layers.push_back(std::max(0.0, layer(i, i < recomputed).kept.at(rows)));
+  // Around the layers: the final norm, and the rows that are scored.
+  const double ends = element * width * (2 * rows + 2 * units) + 48 * units;
+  double live = before + phase.gradients + std::accumulate(phase.layers.begin(), phase.layers.end(), 0.0);
+  peak.see(live + ends + phase.head, phase);
+
+  phase.name = "backward", phase.head = 2 * element * rows * width;
+  if (sizes_.head_trained) live += table, phase.gradients += later ? 0 : table;
+  for (int64_t i = shape_.layers; i-- > 0;) {
+    const LayerMemory& of = layer(i, i < recomputed);
+    peak.see(live + phase.head + (later && !sizes_.half ? of.later : of.first).at(rows), phase);
+    live -= phase.layers[size_t(i)];
+    if (!later || sizes_.half) live += double(of.gradients), phase.gradients += double(of.gradients);
+  }
+  const auto of_words = [&](const Parameter& of) { return of.tensor.dim() > 1 && of.tensor.size(0) == shape_.vocabulary; };
+  phase.name = "embedding";
+  if (std::any_of(trainable_.begin(), trainable_.end(), of_words)) peak.see(live + table, phase);
+  // In half precision gradients of a batch are added to wide ones when all are there.
+  phase.name = "accumulation";
+  if (sizes_.half) peak.see(live + (later ? 0 : gradients), phase);
+}
+
 Json Planner::memory(const Workload& work, int64_t recomputed) {
-  const double width = double(shape_.width), element = sizes_.element;
-  const double weights = double(sizes_.all) * element;
-  const double second = prepared_.second_model() ? weights : 0;
-  const double masters = sizes_.half ? 4.0 * double(sizes_.trainable) : 0;
-  const double optimizer = 8.0 * double(sizes_.trainable) + masters;
-  const double gradients = 4.0 * double(sizes_.trainable);
+  const double weights = double(sizes_.all) * sizes_.element, second = prepared_.second_model() ? weights : 0;
+  const double optimizer = (sizes_.half ? 12.0 : 8.0) * double(sizes_.trainable), gradients = 4.0 * double(sizes_.trainable);
   const double fixed = weights + second + optimizer;
-  const double head_gradient = sizes_.head_trained ? double(shape_.vocabulary) * width * element : 0;
-
-  double peak = 0;
-  Json found = Json::object();
-  const auto phase = [&](const char* name, double bytes, const Json& parts) {
-    if (bytes <= peak) return;
-    peak = bytes, found = parts, found["peak_in"] = name;
-  };
-  const auto no_parts = Json{{"activations", 0}, {"activations_by_layer", Json::array()}, {"head", 0}, {"gradients", 0}};
-  const auto forward_peak = [&](const BatchShape& batch) {
-    double most = 0;
+  Peak peak;
+  peak.see(weights, {"load"});
+  for (const BatchShape& batch : work.reference) {
+    double most = 2 * sizes_.element * double(batch.rows + batch.units) * double(shape_.width) + head_bytes(batch, false);
     for (int64_t i = 0; i < shape_.layers; ++i) most = std::max(most, layer(i, false).forward.at(double(batch.rows)));
-    return std::max(most, 2 * element * double(batch.rows + batch.units) * width + head_bytes(batch, false));
-  };
-  phase("load", weights, no_parts);
-  for (const BatchShape& batch : work.reference) phase("reference", weights + second + forward_peak(batch), no_parts);
-  if (prepared_.metadata.value("reference", false) && work.reference.empty()) phase("reference", weights + second, no_parts);
-
-  const auto backward = [&](const BatchShape& batch, bool later) {
-    const double rows = double(batch.rows), units = double(batch.units);
-    std::vector<double> kept;
-    for (int64_t i = 0; i < shape_.layers; ++i) kept.push_back(std::max(0.0, layer(i, i < recomputed).kept.at(rows)));
-    const double layers = std::accumulate(kept.begin(), kept.end(), 0.0);
-    const double ends = element * width * (2 * rows + 2 * units) + 48 * units;  // Around the layers: final norm, rows that are scored.
-    const double accumulated = later ? gradients : 0;
-    double live = fixed + accumulated + layers + ends, head = head_bytes(batch, true) + head_gradient;
-    const auto parts = [&](double now) {
-      return Json{{"activations", layers}, {"activations_by_layer", kept}, {"head", head + ends}, {"gradients", now}};
-    };
-    phase("head", live + head, parts(accumulated));
-    live += head_gradient - ends + 2 * element * rows * width;
-    double made = later ? 0 : sizes_.head_trained ? head_gradient : 0;
-    for (int64_t i = shape_.layers; i-- > 0;) {
-      const LayerMemory& of = layer(i, i < recomputed);
-      phase("backward", live + (later && !sizes_.half ? of.later : of.first).at(rows), parts(accumulated + made));
-      live -= kept[size_t(i)];
-      if (!later || sizes_.half) live += double(of.gradients), made += double(of.gradients);
-    }
-    const bool table = std::any_of(trainable_.begin(), trainable_.end(), [&](const Parameter& of) { return of.tensor.dim() > 1 && of.tensor.size(0) == shape_.vocabulary; });
-    if (table) phase("embedding", live + double(shape_.vocabulary) * width * element, parts(accumulated + made));
-    // In half precision gradients of a batch are added to wide ones when all are there.
-    if (sizes_.half) phase("accumulation", live + (later ? 0 : gradients), parts(gradients));
-  };
+    peak.see(weights + second + most, {"reference"});
+  }
   for (const auto& step : work.steps) {
-    for (size_t i = 0; i < step.size(); ++i) backward(step[i], i > 0);
+    for (size_t i = 0; i < step.size(); ++i) pass(step[i], recomputed, fixed, i > 0, peak);
   }
-  phase("update", fixed + gradients + 8.0 * double(sizes_.largest), [&] { Json parts = no_parts; return parts["gradients"] = gradients, parts; }());
+  peak.see(fixed + gradients, {"update", gradients});
 
-  found.update({{"weights", weights}, {"second_model", second}, {"optimizer", optimizer}, {"caches", work.cached}, {"base", base_},
-                {"peak", peak + work.cached + double(base_)}});
-  for (auto& [name, bytes] : found.items()) {
-    if (bytes.is_number()) bytes = int64_t(bytes.get<double>());
-    if (bytes.is_array()) for (Json& of : bytes) of = int64_t(of.get<double>());
-  }
-  return found;
+  const auto whole = [](double bytes) { return int64_t(bytes); };
+  Json layers = Json::array();
+  for (const double bytes : peak.phase.layers) layers.push_back(whole(bytes));
+  const double activations = std::accumulate(peak.phase.layers.begin(), peak.phase.layers.end(), 0.0);
+  return {{"weights", whole(weights)},
+          {"second_model", whole(second)},
+          {"optimizer", whole(optimizer)},
+          {"gradients", whole(peak.phase.gradients)},
+          {"activations", whole(activations)},
+          {"activations_by_layer", layers},
+          {"head", whole(peak.phase.head)},
+          {"caches", whole(work.cached)},
+          {"base", base_},
+          {"peak", whole(peak.bytes + work.cached) + base_},
+          {"peak_in", peak.phase.name}};
 }
 
 Json Planner::work(const Workload& work) const {

@@ -34,12 +34,15 @@ class Planner {
 
  private:
   struct Sizes {
-    int64_t all = 0, trainable = 0, largest = 0;
+    int64_t all = 0, trainable = 0;
     double element = 4;
     bool half = false, head_trained = false;
   };
 
   const LayerMemory& layer(int64_t index, bool again);
+  struct Phase;
+  struct Peak;
+  void pass(const BatchShape& batch, int64_t recomputed, double before, bool later, Peak& peak);
   Json memory(const Workload& work, int64_t recomputed);
   Json time(const Workload& work, int64_t recomputed, const Calibration& calibration) const;
   Json work(const Workload& work) const;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only place that reads the environment, catches signals, prints errors and chooses the exit
 // code.
-#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -94,9 +93,6 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // Threads that wait give way soon: beside another busy process, spinning ones make small runs forty times slower.
   setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
-  // Large blocks go back to the system when they are freed. Left to itself the C library keeps them, in pieces that fit nothing:
-  // a tenth of a run's peak, and one that no plan foresees.
-  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
   ::signal(SIGINT, &on_signal);
   ::signal(SIGTERM, &on_signal);
   std::ios::sync_with_stdio(false);

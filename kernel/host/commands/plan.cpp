@@ -64,7 +64,7 @@ void add_rows(TextTable& table, const Json& plan, const std::string& of = "") {
   for (const auto& [key, value] : plan.items()) {
     if (value.is_object())
       add_rows(table, value, key);
-    else if (key != "name" && key != "device")
+    else if (key != "name" && key != "device" && !(of == "memory" && value == 0))
       table.add({(of.empty() ? "" : of + ": ") + words(key), cell(of, key, value)});
   }
 }
