@@ -44,6 +44,19 @@ std::string user_folder(const char* name, const char* otherwise) {
   return home.empty() ? "" : home + otherwise;
 }
 
+/// The administrator's file comes first: nobody else's then counts.
+std::vector<attune::SiteFile> site_files(const std::filesystem::path& executable) {
+  const auto prefix = executable.parent_path().parent_path();
+  std::vector<attune::SiteFile> files = {{"/etc/attune/site.toml"},
+                                         {(prefix / "etc/attune/site.toml").string()}};
+  if (privileged()) return files;
+  if (const std::string named = variable("ATTUNE_SITE"); !named.empty())
+    files.push_back({named, /*required=*/true});
+  if (const std::string config = user_folder("XDG_CONFIG_HOME", "/.config"); !config.empty())
+    files.push_back({config + "/attune/site.toml"});
+  return files;
+}
+
 std::string typed(int argc, char** argv) {
   std::string text;
   for (int i = 0; i < argc; ++i) {
@@ -76,7 +89,8 @@ int run(int argc, char** argv) {
                        .plugin_path = privileged() ? "" : variable("ATTUNE_PLUGIN_PATH"),
                        .data_home = user_folder("XDG_DATA_HOME", "/.local/share"),
                        .cache_home = user_folder("XDG_CACHE_HOME", "/.cache"),
-                       .command_line = typed(argc, argv)},
+                       .command_line = typed(argc, argv),
+                       .site_files = site_files(unknown ? argv[0] : executable)},
       .environment = [](const std::string& name) -> std::optional<std::string> {
         const char* const value = std::getenv(name.c_str());
         return value ? std::optional<std::string>(value) : std::nullopt;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/host/plugins/elf_facts.h"
+#include "kernel/host/plugins/sealed_file.h"
 
 #include <gtest/gtest.h>
 
@@ -28,7 +29,7 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 bool refused(const std::string& file, bool with_metadata = true) {
   bool thrown = false;
   try {
-    const std::string_view note = read_note(bytes(file));
+    const std::string note = read_note(bytes(file));
     if (with_metadata) parse_metadata(note);
   } catch (const FormatError&) {
     thrown = true;
@@ -42,7 +43,7 @@ bool refused(const std::string& file, bool with_metadata = true) {
 }
 
 TEST(ElfFacts, ReadsTheNoteOfAPlugin) {
-  const MappedFile file(fixture("good"));
+  const SealedFile file(fixture("good"));
 
   const std::string note(read_note(file.bytes()));
 
@@ -51,7 +52,7 @@ TEST(ElfFacts, ReadsTheNoteOfAPlugin) {
 }
 
 TEST(ElfFacts, ReadsWhatTheDynamicLoaderSees) {
-  const MappedFile file(fixture("good"));
+  const SealedFile file(fixture("good"));
 
   const ElfFacts facts = read_elf(file.bytes());
 
@@ -64,10 +65,10 @@ TEST(ElfFacts, ReadsWhatTheDynamicLoaderSees) {
 }
 
 TEST(ElfFacts, TellsDangerousFlags) {
-  EXPECT_TRUE(read_elf(MappedFile(fixture("static_tls")).bytes()).static_tls);
-  EXPECT_TRUE(read_elf(MappedFile(fixture("text_relocation")).bytes()).text_relocations);
-  EXPECT_TRUE(read_elf(MappedFile(fixture("exec_stack")).bytes()).executable_stack);
-  EXPECT_EQ(read_elf(MappedFile(fixture("run_path")).bytes()).run_paths,
+  EXPECT_TRUE(read_elf(SealedFile(fixture("static_tls")).bytes()).static_tls);
+  EXPECT_TRUE(read_elf(SealedFile(fixture("text_relocation")).bytes()).text_relocations);
+  EXPECT_TRUE(read_elf(SealedFile(fixture("exec_stack")).bytes()).executable_stack);
+  EXPECT_EQ(read_elf(SealedFile(fixture("run_path")).bytes()).run_paths,
             std::vector<std::string>{"/opt/somewhere"});
 }
 
@@ -81,7 +82,7 @@ TEST(ElfFacts, ReadsTheSymbolsOfLibrariesWithManyOfThem) {
   }
   if (!found) return;
 
-  const ElfFacts facts = read_elf(MappedFile(found).bytes());
+  const ElfFacts facts = read_elf(SealedFile(found).bytes());
 
   EXPECT_EQ(facts.soname, "libstdc++.so.6");
   EXPECT_GT(facts.defined.size(), 3000u);
@@ -122,15 +123,15 @@ TEST(ElfFacts, NamesWhatIsNoPlugin) {
   for (const auto& [file, part] : rows) {
     EXPECT_HAS(message_of([&] { read_note(bytes(file)); }), part);
   }
-  EXPECT_HAS(message_of([&] { read_note(MappedFile(fixture("no_note")).bytes()); }),
+  EXPECT_HAS(message_of([&] { read_note(SealedFile(fixture("no_note")).bytes()); }),
              "a note with owner ATTUNE");
-  EXPECT_HAS(message_of([&] { read_note(MappedFile(fixture("large_note")).bytes()); }),
+  EXPECT_HAS(message_of([&] { read_note(SealedFile(fixture("large_note")).bytes()); }),
              "at most 65536 bytes");
 }
 
 TEST(ElfFacts, RefusesAFileThatIsNotRegular) {
-  EXPECT_HAS(message_of([] { MappedFile file("/tmp"); }), "expected a regular file");
-  EXPECT_HAS(message_of([] { MappedFile file("/there/is/none"); }), "cannot open");
+  EXPECT_HAS(message_of([] { SealedFile file("/tmp"); }), "expected a regular file");
+  EXPECT_HAS(message_of([] { SealedFile file("/there/is/none"); }), "cannot open");
 }
 
 TEST(ElfFacts, SurvivesTruncationAtEvery64thByte) {

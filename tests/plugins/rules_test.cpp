@@ -87,7 +87,7 @@ TEST(Rules, TellSymbolsOfLibTorchFromOthers) {
 
 TEST(Rules, AllowRunPathsOfTheTierOnly) {
   PluginInfo plugin = read_plugin(fixture("good"));
-  ElfFacts facts = read_elf(MappedFile(fixture("good")).bytes());
+  ElfFacts facts = read_elf(SealedFile(fixture("good")).bytes());
   const Scratch scratch;
   spill(scratch.folder("torch") + "/libtorch_cpu.so", "");
   const auto refused = [&](const std::string& path, Tier tier) {

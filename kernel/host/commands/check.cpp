@@ -26,6 +26,7 @@ std::vector<std::string> facts_of(const Json& run) {
     facts.push_back("model " + (use(model).empty() ? "" : use(model) + " ") +
                     model.value("path", ""));
   }
+  if (run.contains("generator")) facts.push_back("generator " + use(run["generator"]));
   if (run.contains("algorithm")) facts.push_back("algorithm " + use(run["algorithm"]));
   for (const char* split : {"train", "eval"}) {
     if (!run.contains("data") || !run["data"].contains(split)) continue;
@@ -114,6 +115,7 @@ void print_ok(const Json& resolved, const Json& tried, Console& console) {
 int check_quietly(const Arguments& arguments, Context& context) {
   try {
     CheckedRun checked = load_checked(arguments, context);
+    enforce_lock(arguments, checked);
     const Json& resolved = checked.manifest.resolved;
     Json answer = {{"ok", true},
                    {"kind", resolved.at("run").at("kind")},
@@ -133,6 +135,7 @@ int check_quietly(const Arguments& arguments, Context& context) {
 int check(const Arguments& arguments, Context& context) {
   if (arguments.flag("json")) return check_quietly(arguments, context);
   CheckedRun checked = load_checked(arguments, context);
+  enforce_lock(arguments, checked);
   const Json& resolved = checked.manifest.resolved;
   const Json tried =
       arguments.flag("data") ? check_data(resolved, checked, context.console) : Json::array();
@@ -150,6 +153,7 @@ Command check_command() {
                    manifest_options()};
   spec.options.push_back(
       {"data", "", "Also map the first rows of each data file; opens the data plugins"});
+  spec.options.push_back(locked_option());
   spec.options.push_back({"json", "", "Print the verdict as JSON"});
   return {spec, &check};
 }

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kernel/host/commands/command_line.h"
 #include "kernel/host/manifest/manifest.h"
+#include "kernel/host/run/locked.h"
+#include "kernel/host/run/summary.h"
 #include "kernel/host/services/console.h"
 #include "kernel/host/services/installation.h"
 
@@ -30,9 +33,15 @@ struct Command {
 Command run_command();
 Command check_command();
 Command plan_command();
+Command lock_command();
+Command rerun_command();
+Command diff_command();
 Command explain_command();
 Command plugins_list_command();
 Command plugins_inspect_command();
+Command plugins_keygen_command();
+Command plugins_sign_command();
+Command plugins_verify_command();
 Command import_command();
 Command export_command();
 Command generate_command();
@@ -63,6 +72,13 @@ struct CheckedRun {
 
 /// Loads FILE with --set and --plugin-path as given.
 CheckedRun load_checked(const Arguments& arguments, Context& context);
+
+/// Holds a run to its lock file where --locked or the site asks for it; empty where neither does.
+std::optional<Locked> enforce_lock(const Arguments& arguments, const CheckedRun& checked);
+OptionSpec locked_option();
+
+/// Runs what was checked.
+std::vector<StageOutcome> run_checked(const CheckedRun& checked, Context& context);
 
 /// The options that load_checked reads.
 std::vector<OptionSpec> manifest_options();

@@ -33,6 +33,9 @@ Json split_of(const Json& run, const std::string& split) {
 /// The tokenizer's folder. Until an earlier stage has written its model, the pipeline's first model
 /// lends its tokenizer.
 std::string tokenizer_folder(const Json& run, const Json& resolved) {
+  if (!run.contains("model")) {
+    throw ExitError(Exit::kUsage, "the run has no [model], and so no tokenizer to count tokens with");
+  }
   const std::string own = run.at("model").value("tokenizer", ""), model = run["model"].at("path");
   if (!own.empty()) return own;
   if (std::filesystem::exists(model) || !resolved.contains("stage")) return model;

@@ -2,16 +2,10 @@
 #include "kernel/host/plugins/elf_facts.h"
 
 #include <elf.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <optional>
-#include <system_error>
 
 namespace attune {
 namespace {
@@ -50,28 +44,37 @@ std::string_view machine_name(uint16_t machine) {
   return "";
 }
 
+/// The header of a shared library; the file has `size` bytes.
+Elf64_Ehdr checked_header(std::optional<Elf64_Ehdr> read, uint64_t size) {
+  constexpr auto kWanted = "a 64-bit ELF shared library for x86_64 or aarch64";
+  if (!read) fail(kWanted, std::to_string(size) + " bytes");
+  const Elf64_Ehdr& header = *read;
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) fail(kWanted, "a file of another format");
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB) {
+    fail(kWanted, "an ELF file that is not 64-bit little-endian");
+  }
+  if (header.e_type != ET_DYN) fail(kWanted, "ELF type " + std::to_string(header.e_type));
+  if (machine_name(header.e_machine).empty()) {
+    fail(kWanted, "ELF machine " + std::to_string(header.e_machine));
+  }
+  if (header.e_phentsize != sizeof(Elf64_Phdr)) {
+    fail("program headers of 56 bytes", std::to_string(header.e_phentsize));
+  }
+  // The section headers end the file; nothing that is loaded needs them, but a cut file lacks them.
+  const uint64_t sections = uint64_t{header.e_shnum} * header.e_shentsize;
+  if (header.e_shoff > size || size - header.e_shoff < sections) {
+    fail("section headers within the file", "a truncated file");
+  }
+  return header;
+}
+
 struct Elf {
   Bytes file;
   Elf64_Ehdr header;
   Table<Elf64_Phdr> segments;
 
-  explicit Elf(Bytes bytes) : file(bytes) {
-    constexpr auto kWanted = "a 64-bit ELF shared library for x86_64 or aarch64";
-    const auto read = load<Elf64_Ehdr>(file, 0);
-    if (!read) fail(kWanted, std::to_string(file.size()) + " bytes");
-    header = *read;
-    if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-      fail(kWanted, "a file of another format");
-    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB) {
-      fail(kWanted, "an ELF file that is not 64-bit little-endian");
-    }
-    if (header.e_type != ET_DYN) fail(kWanted, "ELF type " + std::to_string(header.e_type));
-    if (machine_name(header.e_machine).empty()) {
-      fail(kWanted, "ELF machine " + std::to_string(header.e_machine));
-    }
-    if (header.e_phentsize != sizeof(Elf64_Phdr)) {
-      fail("program headers of 56 bytes", std::to_string(header.e_phentsize));
-    }
+  explicit Elf(Bytes bytes)
+      : file(bytes), header(checked_header(load<Elf64_Ehdr>(bytes, 0), bytes.size())) {
     const auto table = slice(file, header.e_phoff, uint64_t{header.e_phnum} * sizeof(Elf64_Phdr));
     if (!table) fail("program headers within the file", "a truncated file");
     segments = {*table};
@@ -120,12 +123,12 @@ void find_notes(Bytes notes, uint64_t alignment, std::vector<Bytes>& found) {
       if (ours) fail("metadata within the file", "a truncated note");
       return;
     }
-    // Two segments may show one note.
-    const auto same = [&](Bytes other) { return other.data() == payload->data(); };
-    if (ours && std::none_of(found.begin(), found.end(), same)) found.push_back(*payload);
+    if (ours) found.push_back(*payload);
     offset = round_up(payload_at + note->n_descsz);
   }
 }
+
+Bytes bytes_of(const std::vector<std::byte>& read) { return {read.data(), read.size()}; }
 
 struct Dynamic {
   uint64_t strings = 0, strings_size = 0, symbols = 0, hash = 0, gnu_hash = 0;
@@ -277,30 +280,6 @@ Dynamic read_dynamic(Table<Elf64_Dyn> entries, ElfFacts& facts) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) {
-  const auto give_up = [&](const char* what) {
-    throw Error(path + ": cannot " + what + ": " + std::generic_category().message(errno),
-                ATTUNE_E_IO);
-  };
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) give_up("open");
-  struct stat status {};
-  const bool regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
-  void* data = nullptr;
-  if (regular && status.st_size > 0) {
-    data = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
-  }
-  close(file);
-  if (!regular) throw Error(path + ": expected a regular file", ATTUNE_E_IO);
-  if (data == MAP_FAILED) give_up("map");
-  world_writable_ = (status.st_mode & S_IWOTH) != 0;
-  if (data) bytes_ = {static_cast<const std::byte*>(data), static_cast<size_t>(status.st_size)};
-}
-
-MappedFile::~MappedFile() {
-  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
-}
-
 std::string_view this_machine() {
 #if defined(__x86_64__)
   return "x86_64";
@@ -311,35 +290,67 @@ std::string_view this_machine() {
 #endif
 }
 
-std::string_view read_note(Bytes file) {
-  const Elf elf(file);
-  if (machine_name(elf.header.e_machine) != this_machine()) {
+std::string read_note(const ByteSource& file) {
+  const auto first = file.read(0, std::min<uint64_t>(sizeof(Elf64_Ehdr), file.size()));
+  const Elf64_Ehdr header = checked_header(load<Elf64_Ehdr>(bytes_of(first), 0), file.size());
+  if (machine_name(header.e_machine) != this_machine()) {
     fail("a shared library for " + std::string(this_machine()),
-         "one for " + std::string(machine_name(elf.header.e_machine)));
+         "one for " + std::string(machine_name(header.e_machine)));
   }
-  std::vector<Bytes> found;
-  for (size_t i = 0; i < elf.segments.size(); ++i) {
-    const Elf64_Phdr segment = elf.segments[i];
-    if (segment.p_type != PT_NOTE) continue;
-    const auto notes = slice(file, segment.p_offset, segment.p_filesz);
-    if (!notes) fail("notes within the file", "a truncated file");
-    find_notes(*notes, segment.p_align, found);
+  std::vector<std::string> notes;
+  const auto take = [&](uint64_t offset, uint64_t size, uint64_t alignment) {
+    if (offset > file.size() || file.size() - offset < size) {
+      fail("notes within the file", "a truncated file");
+    }
+    if (size > kMostNotes) {
+      fail("notes of at most " + std::to_string(kMostNotes) + " bytes", std::to_string(size));
+    }
+    const auto segment = file.read(offset, size);
+    std::vector<Bytes> ours;
+    find_notes(bytes_of(segment), alignment, ours);
+    for (const Bytes note : ours) {
+      // Two segments may show one note.
+      std::string text(reinterpret_cast<const char*>(note.data()), note.size());
+      if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.push_back(text);
+    }
+  };
+  const auto headers = [&](uint64_t offset, uint64_t count, uint64_t size) {
+    if (offset > file.size() || file.size() - offset < count * size) {
+      fail("headers within the file", "a truncated file");
+    }
+    return file.read(offset, count * size);
+  };
+  const auto segments = headers(header.e_phoff, header.e_phnum, sizeof(Elf64_Phdr));
+  const Table<Elf64_Phdr> segment_table{bytes_of(segments)};
+  for (size_t i = 0; i < segment_table.size(); ++i) {
+    const Elf64_Phdr segment = segment_table[i];
+    if (segment.p_type == PT_NOTE) take(segment.p_offset, segment.p_filesz, segment.p_align);
   }
-  if (found.empty() && elf.header.e_shentsize == sizeof(Elf64_Shdr)) {
-    const auto table =
-        slice(file, elf.header.e_shoff, uint64_t{elf.header.e_shnum} * sizeof(Elf64_Shdr));
-    const Table<Elf64_Shdr> sections{table.value_or(Bytes())};
-    for (size_t i = 0; i < sections.size(); ++i) {
-      const Elf64_Shdr section = sections[i];
-      if (section.sh_type != SHT_NOTE) continue;
-      if (const auto notes = slice(file, section.sh_offset, section.sh_size)) {
-        find_notes(*notes, section.sh_addralign, found);
-      }
+  if (notes.empty() && header.e_shentsize == sizeof(Elf64_Shdr)) {
+    const auto sections = headers(header.e_shoff, header.e_shnum, sizeof(Elf64_Shdr));
+    const Table<Elf64_Shdr> section_table{bytes_of(sections)};
+    for (size_t i = 0; i < section_table.size(); ++i) {
+      const Elf64_Shdr section = section_table[i];
+      if (section.sh_type == SHT_NOTE)
+        take(section.sh_offset, section.sh_size, section.sh_addralign);
     }
   }
-  if (found.empty()) fail("a note with owner ATTUNE and type 1, which holds plugin.toml", "none");
-  if (found.size() > 1) fail("one note with owner ATTUNE and type 1", std::to_string(found.size()));
-  return {reinterpret_cast<const char*>(found[0].data()), found[0].size()};
+  if (notes.empty()) fail("a note with owner ATTUNE and type 1, which holds plugin.toml", "none");
+  if (notes.size() > 1) fail("one note with owner ATTUNE and type 1", std::to_string(notes.size()));
+  return notes[0];
+}
+
+std::string read_note(Bytes file) {
+  struct Memory final : ByteSource {
+    explicit Memory(Bytes all) : bytes(all) {}
+    uint64_t size() const override { return bytes.size(); }
+    std::vector<std::byte> read(uint64_t offset, uint64_t size) const override {
+      const Bytes part = bytes.subspan(offset, size);
+      return {part.begin(), part.end()};
+    }
+    Bytes bytes;
+  };
+  return read_note(Memory(file));
 }
 
 ElfFacts read_elf(Bytes file) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,31 +22,27 @@ class FormatError : public Error {
   const std::string expected, found;
 };
 
-/// A file's bytes, mapped read-only. Throws Error where it cannot be opened.
-class MappedFile {
- public:
-  explicit MappedFile(const std::string& path);
-  ~MappedFile();
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-
-  std::span<const std::byte> bytes() const { return bytes_; }
-  /// Anyone on the machine may write to it.
-  bool world_writable() const { return world_writable_; }
-
- private:
-  std::span<const std::byte> bytes_;
-  bool world_writable_ = false;
-};
-
 /// Plugin metadata may not be longer.
 inline constexpr size_t kMaxNote = 64 * 1024;
 
+/// A note segment may not be longer.
+inline constexpr size_t kMostNotes = 1024 * 1024;
+
+/// A file of which only parts are read.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  virtual uint64_t size() const = 0;
+  /// REQUIRES: offset + size <= size(). Throws Error where reading fails.
+  virtual std::vector<std::byte> read(uint64_t offset, uint64_t size) const = 0;
+};
+
 /// The payload of the note with owner "ATTUNE" and type 1. Looks at the program headers, then at
-/// the sections; touches no symbol. Borrowed from `file`. Throws Error "expected ..., found ..."
-/// where the file is no shared library for this machine, or carries no such note, two of them, or
-/// one longer than kMaxNote.
-std::string_view read_note(std::span<const std::byte> file);
+/// the sections; touches no symbol. Throws Error "expected ..., found ..." where the file is no
+/// shared library for this machine, or carries no such note, two that differ, or one longer than
+/// kMaxNote.
+std::string read_note(const ByteSource& file);
+std::string read_note(std::span<const std::byte> file);
 
 /// What the dynamic loader would see.
 struct ElfFacts {

@@ -13,7 +13,10 @@
 #include <optional>
 
 #include "kernel/host/manifest/option_schema.h"
+#include "kernel/host/plugins/bundled.h"
+#include "kernel/host/plugins/entry_check.h"
 #include "kernel/host/plugins/fp_mode.h"
+#include "kernel/host/plugins/probe.h"
 #include "kernel/host/plugins/rules.h"
 
 namespace attune {
@@ -49,8 +52,9 @@ auto call(const std::string& id, const char* function, Body body) {
   }
 }
 
-dll::shared_library open_library(const std::string& file, std::error_code& error,
-                                 std::string& why) {
+/// `shown`: the name of the file in messages.
+dll::shared_library open_library(const std::string& file, const std::string& shown,
+                                 std::error_code& error, std::string& why) {
   dll::shared_library library;
   try {
     library.load(file, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
@@ -62,6 +66,7 @@ dll::shared_library open_library(const std::string& file, std::error_code& error
     if (const size_t begin = why.find(kBefore); begin != why.npos) {
       why = why.substr(begin + kBefore.size(), why.rfind(')') - begin - kBefore.size());
     }
+    if (const size_t at = why.find(file); at != why.npos) why.replace(at, file.size(), shown);
   }
   return library;
 }
@@ -83,6 +88,7 @@ void check(int32_t code, std::string_view plugin_id, std::string_view function) 
 
 struct Loader::Opened {
   std::string id;
+  std::shared_ptr<const SealedFile> file;  ///< debuggers find the code by its descriptor
   dll::shared_library library;
   const attune_entry* entry = nullptr;
   bool initialised = false;
@@ -91,7 +97,8 @@ struct Loader::Opened {
   attune_host host{};
   attune_log log_service{};
 
-  explicit Opened(std::string plugin_id) : id(std::move(plugin_id)) {
+  Opened(std::string plugin_id, std::shared_ptr<const SealedFile> sealed)
+      : id(std::move(plugin_id)), file(std::move(sealed)) {
     host = {.size = ATTUNE_END(attune_host, fail),
             .abi_major = ATTUNE_ABI_MAJOR,
             .abi_minor = ATTUNE_ABI_MINOR,
@@ -132,7 +139,7 @@ struct Loader::Opened {
 
 namespace {
 
-/// Every plugin that this process opened, by file. Never destroyed: closing a library while
+/// Every plugin that this process opened, by the SHA-256 of its bytes. Never destroyed: closing a library while
 /// something of it is alive crashes.
 struct Everything {
   std::mutex mutex;
@@ -148,41 +155,6 @@ Everything& everything() {
   return *all;
 }
 
-/// P-03: the code is what the note says. "" where it is.
-std::string entry_difference(const attune_entry* entry, const PluginInfo& plugin) {
-  if (!entry) return "attune_plugin_v1 returned NULL";
-  if (entry->size < ATTUNE_END(attune_entry, factories) || !entry->id || !entry->fingerprint ||
-      !entry->factories) {
-    return "an entry of " + std::to_string(entry->size) + " bytes that lacks members";
-  }
-  if (entry->id != plugin.id)
-    return "id \"" + std::string(entry->id) + "\" in the code, \"" + plugin.id + "\" in the note";
-  if (entry->abi_major != plugin.abi_major || entry->abi_minor != plugin.abi_minor) {
-    return "ABI " + std::to_string(entry->abi_major) + "." + std::to_string(entry->abi_minor) +
-           " in the code, " + std::to_string(plugin.abi_major) + "." +
-           std::to_string(plugin.abi_minor) + " in the note";
-  }
-  if (entry->fingerprint != plugin.fingerprint)
-    return "fingerprint \"" + std::string(entry->fingerprint) + "\" in the code";
-
-  std::set<std::string> in_code, in_note;
-  for (auto factory = entry->factories; *factory; ++factory) {
-    const attune_factory& made = **factory;
-    if (made.size < ATTUNE_END(attune_factory, create) || !made.kind || !made.name || !made.create)
-      return "a factory that lacks members";
-    in_code.insert(std::string(made.kind) + " \"" + made.name + "\"");
-  }
-  for (const Provided& provided : plugin.provides)
-    in_note.insert(provided.kind + " \"" + provided.name + "\"");
-  for (const auto& name : in_code) {
-    if (!in_note.contains(name)) return "factory " + name + " in the code alone";
-  }
-  for (const auto& name : in_note) {
-    if (!in_code.contains(name)) return "factory " + name + " in the note alone";
-  }
-  return "";
-}
-
 /// Refuses a plugin that changed the floating-point mode since `before`, and restores it.
 void check_fp_mode(uint64_t before, const PluginInfo& plugin) {
   const uint64_t after = fp_mode();
@@ -195,12 +167,24 @@ void check_fp_mode(uint64_t before, const PluginInfo& plugin) {
                  "link the plugin, and what is linked into it, without -ffast-math"});
 }
 
+/// P-05: a plugin of the pure tier brought no LibTorch into the process, however it did it.
+void check_no_torch(const std::vector<std::string>& before, const PluginInfo& plugin) {
+  if (plugin.tier == Tier::kTorch) return;
+  for (const std::string& library : torch_libraries()) {
+    if (std::find(before.begin(), before.end(), library) != before.end()) continue;
+    throw Refused({"P-05", plugin.file, "a plugin of the pure tier to open no LibTorch",
+                   "it opened " + library,
+                   "say tier = \"torch\" in plugin.toml, or take the call of dlopen out"});
+  }
+}
+
 /// Opens the file and compares its entry with the note.
 void open_entry(const PluginInfo& plugin, Loader::Opened& opened) {
   const uint64_t mode = fp_mode();
   std::error_code error;
   std::string why;
-  opened.library = open_library(plugin.file, error, why);
+  open_bundled(*opened.file);
+  opened.library = open_library(opened.file->loadable(), plugin.file, error, why);
   check_fp_mode(mode, plugin);
   if (error) {
     throw Refused(
@@ -231,7 +215,7 @@ Engine* load_engine(const std::string& file) {
   }
   std::error_code error;
   std::string why;
-  auto library = open_library(file, error, why);
+  auto library = open_library(file, file, error, why);
   if (error) {
     throw ExitError(Exit::kPluginRefused, "engine library " + file + ": cannot be opened: " + why +
                                               "; is LibTorch where it was when Attune was built?");
@@ -270,7 +254,7 @@ void load_cuda() {
   }
   std::error_code error;
   std::string why;
-  auto library = open_library(file, error, why);
+  auto library = open_library(file, file, error, why);
   if (error)
     throw ExitError(Exit::kRunFailed, "CUDA: " + file + " cannot be opened: " + why + cure);
   all.cuda = std::move(library);
@@ -279,10 +263,13 @@ void load_cuda() {
 // ---- loader
 // ---------------------------------------------------------------------------------------------------------
 
-Loader::Loader(const Registry& registry, std::string engine_file, Log log)
+Loader::Loader(const Registry& registry, std::string engine_file, Log log, Gate gate,
+               Unknown unknown)
     : registry_(registry),
       engine_file_(std::move(engine_file)),
-      log_(std::make_shared<const Log>(std::move(log))) {}
+      log_(std::make_shared<const Log>(std::move(log))),
+      gate_(std::move(gate)),
+      unknown_(std::move(unknown)) {}
 
 Loader::~Loader() {
   for (Opened* opened : opened_) {
@@ -290,29 +277,50 @@ Loader::~Loader() {
   }
 }
 
+Engine* Loader::engine() {
+  if (gate_.asks() && !everything().engine && std::filesystem::exists(engine_file_)) {
+    auto refusals = gate_.check(SealedFile(engine_file_));
+    if (!refusals.empty()) throw Refused(std::move(refusals));
+  }
+  return load_engine(engine_file_);
+}
+
 void Loader::prove(std::span<const Provider> providers) {
   std::vector<Refusal> refusals;
-  std::set<std::string> fine;
+  std::map<std::string, std::shared_ptr<const SealedFile>> fine;
   for (const Provider& provider : providers) {
     const PluginInfo& plugin = *provider.plugin;
-    if (proven_.contains(plugin.file) || !fine.insert(plugin.file).second) continue;
-    const auto found = check_file(plugin, registry_.host());
-    refusals.insert(refusals.end(), found.begin(), found.end());
+    if (proven_.contains(plugin.file) || fine.contains(plugin.file)) continue;
+    const auto sealed = std::make_shared<const SealedFile>(plugin.file);
+    for (const auto& found : {check_sealed(plugin, *sealed, registry_.host()),
+                              check_bundled(plugin, *sealed, gate_), gate_.check(*sealed)})
+      refusals.insert(refusals.end(), found.begin(), found.end());
+    fine.emplace(plugin.file, sealed);
   }
   if (!refusals.empty()) throw Refused(std::move(refusals));
+  for (const Provider& provider : providers) {
+    const auto found = fine.find(provider.plugin->file);
+    if (found == fine.end() || !unknown_.applies(*found->second)) continue;
+    if (auto refusal = probe(*provider.plugin, *found->second, {.engine = engine_file_}))
+      throw Refused(std::move(*refusal));
+    unknown_.passed(*found->second);
+  }
   proven_.merge(fine);
 }
 
 Loader::Opened& Loader::open(const PluginInfo& plugin) {
-  if (plugin.tier == Tier::kTorch) load_engine(engine_file_);
+  if (plugin.tier == Tier::kTorch) engine();
+  const auto& file = proven_.at(plugin.file);
+  const auto torch = torch_libraries();
   Everything& all = everything();
   const std::scoped_lock lock(all.mutex);
-  Opened*& opened = all.plugins[std::filesystem::weakly_canonical(plugin.file).string()];
+  Opened*& opened = all.plugins[file->sha256()];
   if (!opened) {
-    opened = new Opened(plugin.id);
+    opened = new Opened(plugin.id, file);
     opened->log.store(log_);
     try {
       open_entry(plugin, *opened);
+      check_no_torch(torch, plugin);
     } catch (const Refused& refused) {
       // A second attempt would not run the file's constructors again, and so would find nothing
       // wrong.
@@ -330,6 +338,7 @@ Loader::Opened& Loader::open(const PluginInfo& plugin) {
     check(call(plugin.id, "init", [&] { return opened->entry->init(&opened->host); }), plugin.id,
           "init");
     check_fp_mode(mode, plugin);
+    check_no_torch(torch, plugin);
   }
   opened->initialised = true;
   return *opened;
@@ -352,6 +361,7 @@ LoadedObject Loader::create(const Provider& provider, const Json& options) {
   }
   prove({&provider, 1});
   const Opened& opened = open(plugin);
+  const auto torch = torch_libraries();
   for (auto factory = opened.entry->factories; *factory; ++factory) {
     if ((*factory)->kind != wanted.kind || (*factory)->name != wanted.name) continue;
     Arena arena;
@@ -360,6 +370,7 @@ LoadedObject Loader::create(const Provider& provider, const Json& options) {
     check(call(plugin.id, "create",
                [&] { return (*factory)->create(&opened.host, &value, &made.table); }),
           plugin.id, "create");
+    check_no_torch(torch, plugin);
     if (!made.table)
       throw Error(plugin.id +
                   ": create: reported success and made nothing; report it to the plugin's author");

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +14,9 @@
 #include "kernel/host/engine_api.h"
 #include "kernel/host/json.h"
 #include "kernel/host/plugins/registry.h"
+#include "kernel/host/plugins/sealed_file.h"
+#include "kernel/host/plugins/unknown.h"
+#include "kernel/host/trust/gate.h"
 
 namespace attune {
 
@@ -47,15 +49,17 @@ class Loader {
   using Log = std::function<void(std::string_view plugin_id, int level, std::string_view message)>;
 
   /// `registry` must outlive the loader; `engine_file` is opened before the first plugin of the
-  /// torch tier.
-  Loader(const Registry& registry, std::string engine_file, Log log);
+  /// torch tier. `gate` decides whom to trust; `unknown` which files a child process tries first.
+  Loader(const Registry& registry, std::string engine_file, Log log, Gate gate = {},
+         Unknown unknown = {});
   /// Plugins may live on; what they log from now on is dropped.
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Checks every rule that needs no plugin code, of all providers, before any is loaded. Throws
-  /// Refused with all that failed.
+  /// Checks every rule that needs no plugin code, of all providers, before any is loaded, on copies
+  /// that nobody can change: what is opened later are these bytes. Throws Refused with all that
+  /// failed.
   void prove(std::span<const Provider> providers);
 
   /// Options are checked against the factory's schema and completed with defaults. Throws
@@ -63,6 +67,9 @@ class Loader {
   /// create: message". The caller destroys the table.
   LoadedObject create(std::string_view kind, std::string_view use, const Json& options);
   LoadedObject create(const Provider& provider, const Json& options);
+
+  /// The engine, once the gate lets its file in.
+  Engine* engine();
 
   /// `loader.make<attune_dataset>("dataset/1", "columns", options)`; the handle destroys the
   /// object.
@@ -106,7 +113,9 @@ class Loader {
   const Registry& registry_;
   std::string engine_file_;
   std::shared_ptr<const Log> log_;
-  std::set<std::string> proven_;
+  Gate gate_;
+  Unknown unknown_;
+  std::map<std::string, std::shared_ptr<const SealedFile>> proven_;  ///< by the file's path
   std::vector<Opened*> opened_;
 };
 

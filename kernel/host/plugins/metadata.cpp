@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/host/plugins/metadata.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <sstream>
+#include <system_error>
 
 #include "kernel/host/manifest/toml_library.h"
 #include "kernel/host/plugins/elf_facts.h"
@@ -134,6 +140,45 @@ Provided parse_provided(const toml::table& table, const std::string& where,
   return provided;
 }
 
+/// A regular file, read in parts.
+class OpenFile final : public ByteSource {
+ public:
+  explicit OpenFile(const std::string& path)
+      : path_(path), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    if (file_ < 0) give_up("cannot open: " + std::generic_category().message(errno));
+    if (fstat(file_, &status_) == 0 && S_ISREG(status_.st_mode)) return;
+    close(file_);
+    give_up("expected a regular file");
+  }
+  ~OpenFile() override { close(file_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  bool world_writable() const { return (status_.st_mode & S_IWOTH) != 0; }
+  uint64_t size() const override { return static_cast<uint64_t>(status_.st_size); }
+  std::vector<std::byte> read(uint64_t offset, uint64_t size) const override {
+    std::vector<std::byte> bytes(size);
+    size_t done = 0;
+    while (done < size) {
+      const ssize_t n = pread(file_, bytes.data() + done, size - done,
+                              static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) give_up("cannot be read to its end");
+      done += static_cast<size_t>(n);
+    }
+    return bytes;
+  }
+
+ private:
+  [[noreturn]] void give_up(const std::string& what) const {
+    throw Error(path_ + ": " + what, ATTUNE_E_IO);
+  }
+
+  std::string path_;
+  int file_;
+  struct stat status_ {};
+};
+
 }  // namespace
 
 std::string_view name_of(Tier tier) { return tier == Tier::kPure ? "pure" : "torch"; }
@@ -182,21 +227,26 @@ PluginInfo parse_metadata(std::string_view plugin_toml) {
 }
 
 PluginInfo read_plugin(const std::string& file) {
+  const OpenFile opened(file);
+  if (opened.world_writable()) {
+    throw Refused({"P-21", file, "a file that only its owner and group may write",
+                   "one that anybody may write",
+                   "chmod o-w '" + file + "', once you know that nobody changed it"});
+  }
   try {
-    const MappedFile mapped(file);
-    if (mapped.world_writable()) {
-      throw Refused({"P-21", file, "a file that only its owner and group may write",
-                     "one that anybody may write",
-                     "chmod o-w '" + file + "', once you know that nobody changed it"});
-    }
-    PluginInfo info = parse_metadata(read_note(mapped.bytes()));
-    info.file = file;
-    info.size = mapped.bytes().size();
-    return info;
+    return parse_plugin(file, read_note(opened), opened.size());
   } catch (const FormatError& error) {
     throw Refused({"P-02", file, error.expected, error.found,
                    "build the plugin with attune_add_plugin, which embeds plugin.toml"});
   }
+}
+
+PluginInfo parse_plugin(const std::string& file, std::string note, uint64_t size) {
+  PluginInfo info = parse_metadata(note);
+  info.file = file;
+  info.size = size;
+  info.note = std::move(note);
+  return info;
 }
 
 }  // namespace attune

@@ -34,10 +34,14 @@ struct PluginInfo {
   std::string fingerprint;  ///< "" in the pure tier
   std::string compiler;
   std::vector<Provided> provides;
+  std::string note;  ///< all of the above but `file` and `size`, as the file carries it
 };
 
 /// Throws FormatError naming the key.
 PluginInfo parse_metadata(std::string_view plugin_toml);
+
+/// From a note that was read before. Throws FormatError.
+PluginInfo parse_plugin(const std::string& file, std::string note, uint64_t size);
 
 /// Reads the note of `file` and nothing else. Throws Refused (P-02, P-21).
 PluginInfo read_plugin(const std::string& file);

@@ -29,13 +29,21 @@ struct Refusal {
 /// The host refuses to load a plugin.
 class Refused : public ExitError {
  public:
+  /// Rules of trust are numbered T-01 and up; one of them decides the exit code.
   explicit Refused(std::vector<Refusal> refusals)
-      : ExitError(Exit::kPluginRefused, join(refusals)), refusals_(std::move(refusals)) {}
+      : ExitError(exit_of(refusals), join(refusals)), refusals_(std::move(refusals)) {}
   explicit Refused(Refusal refusal) : Refused(std::vector{std::move(refusal)}) {}
 
   const std::vector<Refusal>& refusals() const { return refusals_; }
 
  private:
+  static Exit exit_of(const std::vector<Refusal>& refusals) {
+    for (const Refusal& refusal : refusals) {
+      if (refusal.rule.starts_with("T-")) return Exit::kTrust;
+    }
+    return Exit::kPluginRefused;
+  }
+
   static std::string join(const std::vector<Refusal>& refusals) {
     std::string text;
     for (const Refusal& refusal : refusals) {

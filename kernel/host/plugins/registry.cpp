@@ -2,12 +2,11 @@
 #include "kernel/host/plugins/registry.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <set>
 
 #include "kernel/host/manifest/nearest.h"
-#include "kernel/host/plugins/elf_facts.h"
+#include "kernel/host/plugins/sealed_file.h"
 
 namespace attune {
 namespace {
@@ -38,9 +37,7 @@ std::vector<std::string> strings(const Provided& factory, const char* key) {
 }
 
 bool same_bytes(const std::string& a, const std::string& b) {
-  const MappedFile left(a), right(b);
-  return left.bytes().size() == right.bytes().size() &&
-         std::memcmp(left.bytes().data(), right.bytes().data(), left.bytes().size()) == 0;
+  return SealedFile(a).sha256() == SealedFile(b).sha256();
 }
 
 /// "id:name" into id and name; the id is empty where there is none.
@@ -136,10 +133,10 @@ void Registry::add(const std::string& file) {
   if (!other) {
     plugins_.push_back(std::make_unique<const PluginInfo>(std::move(info)));
   } else if (other->version == info.version && !same_bytes(other->file, file)) {
-    throw ExitError(Exit::kPluginRefused,
-                    "plugin " + info.id + " " + info.version +
-                        ": expected one file, found two that differ: " + other->file + " and " +
-                        file + "; remove one of them, or give it another version");
+    throw Refused({"P-20", file,
+                   "one file of plugin " + info.id + " " + info.version,
+                   "another one, with other bytes: " + other->file,
+                   "remove one of them, or give it another version"});
   }
 }
 

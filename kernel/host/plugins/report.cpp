@@ -9,6 +9,7 @@
 
 #include "kernel/host/manifest/nearest.h"
 #include "kernel/host/manifest/option_schema.h"
+#include "kernel/host/plugins/sealed_file.h"
 
 namespace attune {
 namespace {
@@ -209,7 +210,7 @@ Inspection inspect(const Registry& registry, const std::string& target) {
     also(refused.refusals());
   }
   try {
-    found.facts = read_elf(MappedFile(found.file).bytes());
+    found.facts = read_elf(SealedFile(found.file).bytes());
   } catch (const FormatError&) {
     // The refusals say so already.
   }

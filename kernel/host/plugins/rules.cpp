@@ -45,6 +45,13 @@ bool is_allocation(std::string_view symbol) {
                      [&](auto prefix) { return symbol.starts_with(prefix); });
 }
 
+/// What TORCH_LIBRARY, TORCH_LIBRARY_IMPL and RegisterOperators call before main: a second
+/// registration of one name ends the process, and none can be undone.
+bool registers_operators(std::string_view symbol) {
+  return symbol.starts_with("_ZN5torch7LibraryC") || symbol.starts_with("_ZN3c1017RegisterOperators") ||
+         symbol.starts_with("_ZNR5torch7Library4_def") || symbol.starts_with("_ZNR5torch7Library5_impl");
+}
+
 /// Folders of the plugin itself. The torch tier may also name a LibTorch; one that is not here does
 /// no harm.
 bool run_path_allowed(const std::string& folder, Tier tier) {
@@ -187,6 +194,12 @@ std::vector<Refusal> check_elf(const PluginInfo& plugin, const ElfFacts& facts) 
                : "end the source with ATTUNE_PLUGIN(...), and build with attune_add_plugin");
   }
 
+  const auto registers = those(facts.undefined, registers_operators);
+  if (!registers.empty()) {
+    refuse("P-10", "a plugin to register no operator when it is loaded", "it uses " + some(registers),
+           "take TORCH_LIBRARY and its like out of the plugin, and out of what it links");
+  }
+
   if (facts.static_tls) {
     refuse("P-09", "no static thread-local storage", "the flag STATIC_TLS",
            "compile without -ftls-model=initial-exec, also what is linked in");
@@ -212,17 +225,31 @@ std::vector<Refusal> check_elf(const PluginInfo& plugin, const ElfFacts& facts) 
   return refusals;
 }
 
-std::vector<Refusal> check_file(const PluginInfo& plugin, const HostFacts& host) {
+std::vector<Refusal> check_sealed(const PluginInfo& plugin, const SealedFile& file,
+                                  const HostFacts& host) {
   std::vector<Refusal> refusals = check_metadata(plugin, host);
+  if (file.world_writable()) {
+    refusals.push_back({"P-21", plugin.file, "a file that only its owner and group may write",
+                        "one that anybody may write",
+                        "chmod o-w '" + plugin.file + "', once you know that nobody changed it"});
+  }
   try {
-    const MappedFile mapped(plugin.file);
-    const auto more = check_elf(plugin, read_elf(mapped.bytes()));
+    if (read_note(file.bytes()) != plugin.note) {
+      refusals.push_back({"P-22", plugin.file, "the file that was listed before",
+                          "another one: its metadata changed meanwhile",
+                          "see who writes to this folder, then run again"});
+    }
+    const auto more = check_elf(plugin, read_elf(file.bytes()));
     refusals.insert(refusals.end(), more.begin(), more.end());
   } catch (const FormatError& error) {
     refusals.push_back({"P-02", plugin.file, error.expected, error.found,
                         "build the plugin anew; its file is damaged"});
   }
   return refusals;
+}
+
+std::vector<Refusal> check_file(const PluginInfo& plugin, const HostFacts& host) {
+  return check_sealed(plugin, SealedFile(plugin.file), host);
 }
 
 std::vector<Refusal> check_folder(const std::string& folder) {

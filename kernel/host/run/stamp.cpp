@@ -28,15 +28,6 @@ void gather_inputs(const Json& value, Json& inputs) {
   inputs[text] = sha256_tree(text);
 }
 
-/// The manifest without what cannot change a result.
-Json essence(Json run) {
-  if (run.contains("run")) run["run"].erase("output");
-  run.erase("plugins");
-  if (run.contains("reference")) run["reference"].erase("cache");
-  if (run.contains("train")) run["train"].erase("log");
-  return run;
-}
-
 /// The object in a file; null where there is none.
 Json read(const fs::path& file) {
   if (!fs::exists(file)) return nullptr;
@@ -45,6 +36,14 @@ Json read(const fs::path& file) {
 }
 
 }  // namespace
+
+Json essence(Json run) {
+  if (run.contains("run")) run["run"].erase("output");
+  run.erase("plugins");
+  if (run.contains("reference")) run["reference"].erase("cache");
+  if (run.contains("train")) run["train"].erase("log");
+  return run;
+}
 
 Stamp stamp_of(const Json& run, const Json& software) {
   const Json counted = essence(run);

@@ -20,6 +20,9 @@ struct Stamp {
 /// host, engine and plugins.
 Stamp stamp_of(const Json& run, const Json& software);
 
+/// A resolved run without what cannot change its result.
+Json essence(Json run);
+
 /// What differs between two stamps' parts: "the manifest", "the software", "data/pairs.jsonl".
 std::string difference(const Json& before, const Json& now);
 

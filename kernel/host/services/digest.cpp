@@ -2,6 +2,7 @@
 #include "kernel/host/services/digest.h"
 
 #include <openssl/evp.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,22 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kPiece = 4 << 20;
-
-std::string digest_now(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) {
-    throw ExitError(Exit::kData, file.string() + ": cannot be read: " + std::strerror(errno));
-  }
-  Sha256 digest;
-  std::vector<char> piece(kPiece);
-  while (in.read(piece.data(), kPiece), in.gcount() > 0) {
-    digest.add({piece.data(), static_cast<size_t>(in.gcount())});
-  }
-  if (in.bad()) {
-    throw ExitError(Exit::kData, file.string() + ": reading failed before the end of the file");
-  }
-  return digest.hex();
-}
 
 }  // namespace
 
@@ -77,21 +62,39 @@ std::string Sha256::hex() {
 
 std::string sha256(std::string_view bytes) { return Sha256().add(bytes).hex(); }
 
+std::string sha256_now(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) {
+    throw ExitError(Exit::kData, file.string() + ": cannot be read: " + std::strerror(errno));
+  }
+  Sha256 digest;
+  std::vector<char> piece(kPiece);
+  while (in.read(piece.data(), kPiece), in.gcount() > 0) {
+    digest.add({piece.data(), static_cast<size_t>(in.gcount())});
+  }
+  if (in.bad()) {
+    throw ExitError(Exit::kData, file.string() + ": reading failed before the end of the file");
+  }
+  return digest.hex();
+}
+
 std::string sha256_file(const fs::path& file) {
-  using Key = std::tuple<std::string, uintmax_t, fs::file_time_type::rep>;
+  using Key = std::tuple<std::string, ino_t, off_t, int64_t, int64_t, int64_t, int64_t>;
   static std::mutex mutex;
   static std::map<Key, std::string> known;
 
   std::error_code problem;
-  const fs::path absolute = fs::weakly_canonical(file, problem);
-  const uintmax_t size = fs::file_size(file, problem);
-  if (problem) throw ExitError(Exit::kData, file.string() + ": " + problem.message());
-  const Key key{absolute.string(), size, fs::last_write_time(file).time_since_epoch().count()};
+  struct stat status {};
+  if (stat(file.c_str(), &status) != 0)
+    throw ExitError(Exit::kData, file.string() + ": " + std::strerror(errno));
+  const Key key{fs::weakly_canonical(file, problem).string(), status.st_ino, status.st_size,
+                status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
   {
     const std::lock_guard lock(mutex);
     if (const auto found = known.find(key); found != known.end()) return found->second;
   }
-  std::string digest = digest_now(file);
+  std::string digest = sha256_now(file);
   const std::lock_guard lock(mutex);
   return known[key] = std::move(digest);
 }

@@ -29,8 +29,10 @@ class Sha256 {
 
 std::string sha256(std::string_view bytes);
 
-/// Of a file's bytes. Remembered in this process until the file's size or time of change differ.
-/// [any]
+/// Of a file's bytes, read now.
+std::string sha256_now(const std::filesystem::path& file);
+
+/// The same, remembered in this process until the file's inode, size or times differ. [any]
 std::string sha256_file(const std::filesystem::path& file);
 
 /// Of a file, or of the names and bytes of every file below a folder.

@@ -20,6 +20,7 @@ class UsedPlugins {
 
   void add_run(const Json& run) {
     if (run.contains("model")) add_model(run["model"]);
+    if (run.contains("generator")) add("generator/1", run["generator"]);
     if (run.contains("algorithm")) add("algorithm/1", run["algorithm"]);
     for (const char* split : {"train", "eval", "heldout"}) {
       if (run.contains("data") && run["data"].contains(split))
@@ -41,14 +42,10 @@ class UsedPlugins {
   void add_kind(const char* kind) {
     for (const ProviderInfo& provider : registry_.providers(kind)) ids_.insert(provider.plugin_id);
   }
-  Json json() const {
-    Json list = Json::array();
-    for (const std::string& id : ids_) {
-      const PluginInfo& plugin = *registry_.find(id);
-      list.push_back(
-          {{"id", id}, {"version", plugin.version}, {"sha256", sha256_file(plugin.file)}});
-    }
-    return list;
+  std::vector<const PluginInfo*> plugins() const {
+    std::vector<const PluginInfo*> found;
+    for (const std::string& id : ids_) found.push_back(registry_.find(id));
+    return found;
   }
 
  private:
@@ -95,9 +92,16 @@ Loader& Installation::loader() {
                                            std::string_view message) {
       if (level >= ATTUNE_LOG_WARN) console.err << plugin << ": " << message << std::endl;
     };
-    loader_ = std::make_unique<Loader>(registry(), engine_file(), log);
+    loader_ = std::make_unique<Loader>(registry(), engine_file(), log, Gate(policy(), pinned_),
+                                       unknown());
   }
   return *loader_;
+}
+
+Unknown Installation::unknown() const {
+  const auto installed = fs::path(settings_.executable_folder).parent_path() / "lib" / "attune";
+  const std::string cache = cache_folder();
+  return Unknown(installed.string(), cache.empty() ? "" : cache + "/probed-" ATTUNE_VERSION);
 }
 
 std::string Installation::engine_file() const {
@@ -105,17 +109,32 @@ std::string Installation::engine_file() const {
       .string();
 }
 
-Engine& Installation::engine() { return *load_engine(engine_file()); }
+Engine& Installation::engine() { return *loader().engine(); }
 
-Json Installation::software(const Json& run) {
+const Policy& Installation::policy() {
+  if (!policy_) policy_ = read_policy(surroundings_.site_files);
+  return *policy_;
+}
+
+std::vector<const PluginInfo*> Installation::plugins_of(const Json& run) {
   UsedPlugins used(registry());
   used.add_run(run);
   for (const char* kind : kImplied) used.add_kind(kind);
+  return used.plugins();
+}
+
+Json Installation::software(const Json& run) {
+  Json plugins = Json::array();
+  for (const PluginInfo* plugin : plugins_of(run)) {
+    plugins.push_back({{"id", plugin->id},
+                       {"version", plugin->version},
+                       {"sha256", sha256_file(plugin->file)}});
+  }
   Json made = {{"attune", ATTUNE_VERSION},
                {"fingerprint", ATTUNE_FINGERPRINT},
                {"host_sha256", sha256_file(surroundings_.executable)}};
   if (fs::exists(engine_file())) made["engine_sha256"] = sha256_file(engine_file());
-  made["plugins"] = used.json();
+  made["plugins"] = std::move(plugins);
   return made;
 }
 
