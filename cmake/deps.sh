@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages="libboost-dev libboost-filesystem-dev libboost-program-options-dev libboost-system-dev libtomlplusplus-dev \
-libelf-dev libssl-dev zlib1g-dev libbz2-dev libzstd-dev nlohmann-json3-dev libgtest-dev g++ cmake ninja-build ccache"
+libelf-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libbz2-dev libzstd-dev nlohmann-json3-dev libgtest-dev g++ cmake ninja-build ccache"
 
 stamp="$(cksum <cmake/deps.sh) ${ATTUNE_TORCH:-}"
 [ "${1:-}" != quickstart ] && [ "$(cat .deps/stamp 2>/dev/null)" = "$stamp" ] && exit 0

@@ -24,7 +24,7 @@ TEST(Evaluate, MeansAreOverSamplesWhateverTheOrderOfAnswers) {
   FakeModel model(FakeModel::Table{{"a", "A"}, {"b", "B"}, {"c", "C"}, {"d", "wrong"}});
   std::string rows;
 
-  const Json result = evaluate_one(kEntry, 7, model, host, rows);
+  const Json result = evaluate_one(kEntry, 7, model.generator(), host, rows);
 
   EXPECT_EQ(result["rows"], 4);
   EXPECT_DOUBLE_EQ(result["metrics"]["equal"]["value"], 0.75);
@@ -38,7 +38,7 @@ TEST(Evaluate, EverySampleLeavesARow) {
   FakeModel model(FakeModel::Table{{"a", "A"}});
   std::string rows;
 
-  evaluate_one(kEntry, 7, model, host, rows);
+  evaluate_one(kEntry, 7, model.generator(), host, rows);
 
   std::istringstream lines(rows);
   std::string first;
@@ -56,7 +56,7 @@ TEST(Evaluate, AMissingAnswerIsAnError) {
   std::string rows;
 
   try {
-    evaluate_one(kEntry, 7, model, host, rows);
+    evaluate_one(kEntry, 7, model.generator(), host, rows);
     FAIL() << "expected an error";
   } catch (const ExitError& error) {
     EXPECT_NE(std::string(error.what()).find("no answer to request 2 of 4"), std::string::npos)
@@ -72,11 +72,27 @@ TEST(Evaluate, ResultsAndRowsAreWrittenAsFiles) {
   const Json run = {
       {"run", {{"seed", 1}}}, {"model", {{"path", "m"}}}, {"evaluate", Json::array({kEntry})}};
 
-  const Json results = evaluate(run, folder.str(), engine, host);
+  const Json results = evaluate(run, folder.str(), [&]() -> Engine& { return engine; }, host);
 
   EXPECT_EQ(Json::parse(read(folder / "results.json")), results);
   EXPECT_DOUBLE_EQ(results["evaluate"]["mine"]["metrics"]["equal"]["value"], 0.25);
   EXPECT_TRUE(std::filesystem::exists(folder / "samples.jsonl"));
+}
+
+TEST(Evaluate, AGeneratorAnswersWithoutTheEngine) {
+  const ScratchFolder folder;
+  FakeServices host = four_rows();
+  FakeModel served(FakeModel::Table{{"a", "A"}});
+  host.served = &served.generator();
+  const Json run = {{"run", {{"seed", 1}}},
+                    {"generator", {{"use", "server"}}},
+                    {"evaluate", Json::array({kEntry})}};
+
+  const Json results = evaluate(
+      run, folder.str(), []() -> Engine& { throw Error("the engine was opened"); }, host);
+
+  EXPECT_EQ(results["model"], "server");
+  EXPECT_DOUBLE_EQ(results["evaluate"]["mine"]["metrics"]["equal"]["value"], 0.25);
 }
 
 TEST(Generate, AnswersKeepTheOrderOfThePrompts) {
@@ -88,7 +104,7 @@ TEST(Generate, AnswersKeepTheOrderOfThePrompts) {
                     {"model", {{"path", "m"}}},
                     {"generate", {{"data", Json::object()}}}};
 
-  const Json results = generate(run, folder.str(), engine, host);
+  const Json results = generate(run, folder.str(), [&]() -> Engine& { return engine; }, host);
 
   std::istringstream lines(read(folder / "answers.jsonl"));
   std::string first, second;

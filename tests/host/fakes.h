@@ -113,6 +113,10 @@ class FakeServices final : public RunServices {
   void rewind_metrics(int64_t) override {}
   void progress(std::string_view, int64_t, int64_t) override {}
   void log(int, std::string_view) override {}
+  Plugin<attune_generator> generator(const std::string&, const Json&) override {
+    return Plugin<attune_generator>(served, [](attune_generator*) {});
+  }
+  attune_generator* served = nullptr;  ///< what a generator plugin would make
   Evaluator evaluator(const std::string&, const Json&) override {
     return {fake_plugin<attune_evaluator>(&create_evaluator<EqualAnswer>),
             fake_failure("evaluator \"equal\"")};

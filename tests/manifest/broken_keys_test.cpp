@@ -92,7 +92,7 @@ error: unknown key `x-note`
  --> run.toml:2:1
 2 | x-note = 3
   | ^^^^^^ not a key of a manifest
-  = help: known are `schema`, `include`, `env`, `run`, `plugins`, `model`, `adapter`, `reference`, `data`, `algorithm`, `optimizer`, `schedule`, `train`, `generate`, `evaluate`, `tracker`, `stage`
+  = help: known are `schema`, `include`, `env`, `run`, `plugins`, `model`, `generator`, `adapter`, `reference`, `data`, `algorithm`, `optimizer`, `schedule`, `train`, `generate`, `evaluate`, `tracker`, `stage`
 )"},
 
 {"UnknownKeyInAnInlineTable",

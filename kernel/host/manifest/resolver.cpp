@@ -73,9 +73,23 @@ Json Resolver::resolve(const Place& start) {
   return out;
 }
 
+// [model] and [generator] exclude each other; what a stage writes itself counts before a default.
+std::string Resolver::other_answerer(const Run& run) {
+  const Member* generator = run.root.find("generator");
+  if (!generator || !reads(schema_of("generator"), run.kind)) return "generator";
+  const bool own_model = run.own.find("model"), own_generator = run.own.find("generator");
+  if (own_model && own_generator) {
+    checker_.report().add(generator->key, {"a run has one who answers", "[model] is there as well",
+                                           "take out [model] or [generator]"});
+  }
+  return own_model && !own_generator ? "generator" : "model";
+}
+
 void Resolver::tables(Json& out, const Run& run) {
+  const std::string unused = other_answerer(run);
   for (const OptionSchema& schema : manifest_schema()) {
     if (schema.runs.empty()) continue;
+    if (schema.name == unused && reads(schema, run.kind)) continue;
     if (reads(schema, run.kind)) {
       checker_.key(out, schema, run.root, run.scope);
     } else if (const Member* member = run.own.find(schema.name)) {

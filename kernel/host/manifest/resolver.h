@@ -26,6 +26,7 @@ class Resolver {
   };
 
   void tables(Json& out, const Run& run);
+  std::string other_answerer(const Run& run);
   void pipeline(Json& out, const Scope& top);
   Json stage(const Json& out, const Node& written, const Scope& scope);
   Json stage_run(const Json& run, const Json& changed, const Scope& scope);

@@ -137,6 +137,17 @@ items = "string"
 default = []
 help = "Patterns of parameters that the checkpoint may lack; they are drawn anew"
 
+[generator]
+type = "table"
+plugin = "generator/1"
+runs = ["generate", "evaluate"]
+help = "Who answers in place of a [model]: a server, by a plugin whose options stand beside `use`"
+
+[generator.members.use]
+type = "string"
+required = true
+help = "Generator plugin"
+
 [adapter]
 type = "table"
 runs = ["train"]

@@ -87,19 +87,7 @@ double as_number(const Json& value) {
 
 }  // namespace
 
-ModelRequest model_request(const Json& run) {
-  const Json& model = run.at("model");
-  ModelRequest request;
-  request.path = model.at("path");
-  request.use = model.value("use", "");
-  request.options = model.value("options", Json::object());
-  request.dtype = model.value("dtype", "float32");
-  request.device = run.at("run").value("device", "cpu");
-  if (run.contains("generate")) request.batch = run["generate"].value("batch", request.batch);
-  return request;
-}
-
-Json evaluate_one(const Json& entry, uint64_t seed, LanguageModel& model, RunServices& host,
+Json evaluate_one(const Json& entry, uint64_t seed, attune_generator& generator, RunServices& host,
                   std::string& rows) {
   const std::string name = entry.at("name");
   const auto source = host.samples(entry.at("data"));
@@ -108,7 +96,7 @@ Json evaluate_one(const Json& entry, uint64_t seed, LanguageModel& model, RunSer
   const Questions questions = pose(evaluator, *source, seed);
   host.log(ATTUNE_LOG_INFO,
            "evaluator " + name + ": " + std::to_string(questions.samples.size()) + " samples");
-  const std::vector<OwnedAnswer> answers = ask(model.generator(), questions.requests, host);
+  const std::vector<OwnedAnswer> answers = ask(generator, questions.requests, host);
 
   std::map<std::string, std::vector<double>> values;
   std::vector<std::string> order;
@@ -136,14 +124,15 @@ Json evaluate_one(const Json& entry, uint64_t seed, LanguageModel& model, RunSer
   return result;
 }
 
-Json evaluate(const Json& run, const std::string& folder, Engine& engine, RunServices& host) {
-  const auto model = engine.open(model_request(run), host);
-  Json results = {{"model", run.at("model").at("path")}, {"evaluate", Json::object()}};
+Json evaluate(const Json& run, const std::string& folder, const EngineOf& engine,
+              RunServices& host) {
+  Answerer answerer(run, engine, host);
+  Json results = {{"model", answerer_name(run)}, {"evaluate", Json::object()}};
   std::string rows;
   const auto seed = run.at("run").value("seed", uint64_t{0});
   for (const Json& entry : run.at("evaluate")) {
     results["evaluate"][entry.at("name").get<std::string>()] =
-        evaluate_one(entry, seed, *model, host, rows);
+        evaluate_one(entry, seed, answerer.generator(), host, rows);
   }
   write_atomically(folder + "/samples.jsonl", rows);
   write_atomically(folder + "/results.json", results.dump(2) + "\n");

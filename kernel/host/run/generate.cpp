@@ -67,7 +67,8 @@ std::span<const attune_turn> prompt_of(const attune_sample& sample) {
   return {first.turns, first.n_turns};
 }
 
-Json generate(const Json& run, const std::string& folder, Engine& engine, RunServices& host) {
+Json generate(const Json& run, const std::string& folder, const EngineOf& engine,
+              RunServices& host) {
   const Json& table = run.at("generate");
   const Sampling sampling = Sampling::from(table);
   std::vector<attune_str> stops;
@@ -84,8 +85,8 @@ Json generate(const Json& run, const std::string& folder, Engine& engine, RunSer
     rows.push_back({{"id", string(sample.id)}, {"prompt", shown(prompt)}});
   }
 
-  const auto model = engine.open(model_request(run), host);
-  const std::vector<OwnedAnswer> answers = ask(model->generator(), requests, host);
+  Answerer answerer(run, engine, host);
+  const std::vector<OwnedAnswer> answers = ask(answerer.generator(), requests, host);
   std::string text;
   int64_t tokens = 0;
   for (size_t i = 0; i < answers.size(); ++i) {

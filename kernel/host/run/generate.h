@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernel/host/engine_api.h"
+#include "kernel/host/run/answerer.h"
 #include "kernel/host/run/requests.h"
 #include "kernel/host/services/run_services.h"
 
@@ -31,6 +32,7 @@ std::span<const attune_turn> prompt_of(const attune_sample& sample);
 
 /// Answers the prompts of `[generate] data`. Writes answers.jsonl ({"id", "prompt", "text", "ids",
 /// "logprobs", "stop"}) into `folder`; returns {"rows", "tokens"}.
-Json generate(const Json& run, const std::string& folder, Engine& engine, RunServices& host);
+Json generate(const Json& run, const std::string& folder, const EngineOf& engine,
+              RunServices& host);
 
 }  // namespace attune

@@ -16,8 +16,8 @@ const std::map<std::string, std::vector<std::string>>& tables_of_kind() {
   static const std::map<std::string, std::vector<std::string>> kTables = {
       {"train",
        {"model", "reference", "data", "algorithm", "optimizer", "schedule", "train", "tracker"}},
-      {"generate", {"model", "generate"}},
-      {"evaluate", {"model", "evaluate"}}};
+      {"generate", {"model", "generator", "generate"}},
+      {"evaluate", {"model", "generator", "evaluate"}}};
   return kTables;
 }
 

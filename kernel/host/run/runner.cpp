@@ -69,12 +69,16 @@ bool outputs_exist(const std::string& kind, const std::string& folder) {
   return fs::exists(fs::path(folder) / output);
 }
 
-Json execute(const std::string& kind, const Json& run, const std::string& folder, Engine& engine,
-             RunServices& host) {
-  engine.threads(run.at("run").value("threads", 0));
-  if (kind == "train") return engine.train(run, folder, host);
-  if (kind == "evaluate") return evaluate(run, folder, engine, host);
-  if (kind == "generate") return generate(run, folder, engine, host);
+Json execute(const std::string& kind, const Json& run, const std::string& folder,
+             const RunEnvironment& environment, RunServices& host) {
+  const EngineOf open = [&]() -> Engine& {
+    Engine& engine = environment.engine();
+    engine.threads(run.at("run").value("threads", 0));
+    return engine;
+  };
+  if (kind == "train") return open().train(run, folder, host);
+  if (kind == "evaluate") return evaluate(run, folder, open, host);
+  if (kind == "generate") return generate(run, folder, open, host);
   throw ExitError(
       Exit::kManifest,
       "run.kind: expected train, generate, evaluate or pipeline, found \"" + kind + "\"");
@@ -105,7 +109,7 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
   const auto take_stamp = [&] { return software = environment.software(run), stamp_of(run, software); };
   // Where there is surely work to do, the engine is opened while files are read for their digests.
   auto early = state.finished() ? std::future<Stamp>() : std::async(std::launch::async, take_stamp);
-  if (early.valid()) environment.engine();
+  if (early.valid() && !run.contains("generator")) environment.engine();
   const Stamp stamp = early.valid() ? early.get() : take_stamp();
 
   const Found found = state.compare(stamp);
@@ -133,7 +137,7 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
   const std::string start = utc_now();
   const auto begun = std::chrono::steady_clock::now();
   PeakMemory::reset();
-  outcome.results = execute(outcome.kind, run, folder, environment.engine(), *services);
+  outcome.results = execute(outcome.kind, run, folder, environment, *services);
   if (!outcome.results.contains("peak_memory_bytes"))
     outcome.results["peak_memory_bytes"] = PeakMemory::bytes();
   outcome.results["seconds"] =

@@ -14,6 +14,7 @@ struct Evaluator {
 /// What a run needs beyond what the engine needs. One object per run or stage.
 class RunServices : public HostServices {
  public:
+  virtual Plugin<attune_generator> generator(const std::string& use, const Json& options) = 0;
   virtual Evaluator evaluator(const std::string& use, const Json& options) = 0;
   /// Notes for the record: dropped rows by file, digests of data and model, plugins that were
   /// opened.

@@ -264,6 +264,11 @@ void Services::planned(const Json& plan) {
   if (plan.value("device", "cpu") == "cpu") check_memory(plan.at("name"), plan.at("memory").at("peak"), hardware().at("memory_bytes"));
 }
 
+Plugin<attune_generator> Services::generator(const std::string& use, const Json& options) {
+  return make<attune_generator>(installation_.registry().resolve("generator/1", use), options,
+                                Exit::kManifest);
+}
+
 Evaluator Services::evaluator(const std::string& use, const Json& options) {
   const Provider provider = installation_.registry().resolve("evaluator/1", use);
   return {make<attune_evaluator>(provider, options, Exit::kManifest), failure_of(provider)};

@@ -43,6 +43,7 @@ class Services final : public RunServices {
   Json machine() override;
   void planned(const Json& plan) override;
 
+  Plugin<attune_generator> generator(const std::string& use, const Json& options) override;
   Evaluator evaluator(const std::string& use, const Json& options) override;
   Json notes() const override { return notes_; }
   void check_cancelled() const override;

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is installed, in components that go on their own: `cmake --install build --component datasets --prefix DIR`, or as .deb
+# and .tar.gz by `cpack` in the build folder. docs/sites.md says which a deployment needs.
+#   host         the binary, without LibTorch
+#   engine       libattune-engine.so; finds LibTorch in lib/torch/lib beside it, else in ATTUNE_INSTALL_TORCH
+#   models algorithms datasets evaluators readers weights tokenizers generators trackers media collectives
+#                plugins, by what they provide
+set(ATTUNE_INSTALL_TORCH "${ATTUNE_TORCH}/lib" CACHE STRING "Folder of LibTorch's libraries where the engine is installed")
+
+install(TARGETS attune RUNTIME DESTINATION bin COMPONENT host)
+install(TARGETS attune-engine LIBRARY DESTINATION lib COMPONENT engine)
+# The same run path in the build and installed: else CMake pads the one of the build with colons, and so with the current folder.
+set_target_properties(attune-engine PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN/torch/lib:${ATTUNE_INSTALL_TORCH}")
+
+# Each plugin in the component of its first kind. LibTorch is in the process before a plugin that needs it.
+set(ATTUNE_COMPONENTS host engine)
+get_property(_folders DIRECTORY PROPERTY SUBDIRECTORIES)
+foreach(_folder IN LISTS _folders)
+  if(NOT _folder MATCHES "/plugins/[^/]+/[^/]+$")
+    continue()
+  endif()
+  file(STRINGS ${_folder}/plugin.toml _kind REGEX "^kind *= *\"[a-z]+/" LIMIT_COUNT 1)
+  string(REGEX REPLACE ".*\"([a-z]+)/.*" "\\1" _kind "${_kind}")
+  if(_kind STREQUAL "weights" OR _kind STREQUAL "media")
+    set(_component ${_kind})
+  else()
+    set(_component ${_kind}s)
+  endif()
+  get_property(_targets DIRECTORY ${_folder} PROPERTY BUILDSYSTEM_TARGETS)
+  foreach(_target IN LISTS _targets)
+    get_target_property(_type ${_target} TYPE)
+    if(_type STREQUAL MODULE_LIBRARY)
+      set_target_properties(${_target} PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")
+      install(TARGETS ${_target} LIBRARY DESTINATION lib/attune COMPONENT ${_component})
+      install(CODE "file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/attune/${_target}.attune.so\")" COMPONENT ${_component})
+      list(APPEND ATTUNE_COMPONENTS ${_component})
+    endif()
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES ATTUNE_COMPONENTS)
+
+set(CPACK_GENERATOR "DEB;TGZ")
+set(CPACK_PACKAGE_NAME attune)
+set(CPACK_PACKAGE_VENDOR Attune)
+set(CPACK_PACKAGE_CONTACT "the authors of Attune")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_GROUPING IGNORE)
+set(CPACK_COMPONENTS_ALL ${ATTUNE_COMPONENTS})
+if(TARGET attune_nn AND EXISTS ${PROJECT_SOURCE_DIR}/sdk/cmake/attune-config.cmake.in)
+  list(APPEND CPACK_COMPONENTS_ALL sdk)
+endif()
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+find_program(ATTUNE_SHLIBDEPS dpkg-shlibdeps)
+foreach(_component IN LISTS CPACK_COMPONENTS_ALL)
+  string(TOUPPER ${_component} _upper)
+  set(CPACK_DEBIAN_${_upper}_PACKAGE_NAME attune-${_component})
+  set(CPACK_DEBIAN_${_upper}_DESCRIPTION "${PROJECT_DESCRIPTION}: ${_component}")
+  if(_component MATCHES "^(engine|models|algorithms|collectives)$")
+    # LibTorch is in no Debian package that fits, so nothing can be worked out from its libraries.
+    set(CPACK_DEBIAN_${_upper}_PACKAGE_DEPENDS "libstdc++6, libssl3, attune-host (= ${PROJECT_VERSION})")
+  elseif(ATTUNE_SHLIBDEPS AND NOT _component STREQUAL sdk)
+    set(CPACK_DEBIAN_${_upper}_PACKAGE_SHLIBDEPS ON)
+  endif()
+  if(NOT _component MATCHES "^(host|engine|models|algorithms|collectives|sdk)$")
+    set(CPACK_DEBIAN_${_upper}_PACKAGE_DEPENDS "attune-host (= ${PROJECT_VERSION})")
+  endif()
+endforeach()
+include(CPack)
