@@ -2,12 +2,16 @@
 #include "nn/fused_attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <optional>
+#include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <utility>
 
-#include "nn/layers.h"
+#include "nn/attention_loops.h"
+#include "nn/parallel.h"
 #include "nn/window.h"
 
 namespace attune::nn {
@@ -20,214 +24,291 @@ using torch::autograd::variable_list;
 
 using Range = std::pair<int64_t, int64_t>;
 
-/// Queries as G x (H / G) x R x d, and keys as the same shape with stride 0: the kernel then reads
-/// a key head for each of its query heads, and nothing is repeated in memory.
-at::Tensor query_view(const at::Tensor& rows_RHd, int64_t key_heads) {
-  return rows_RHd.view({rows_RHd.size(0), key_heads, -1, rows_RHd.size(2)}).permute({1, 2, 0, 3});
+constexpr int64_t kTileRows = 192;          // Rows of queries, of all heads that share a key head, in one product.
+constexpr int64_t kTileElements = 2 << 20;  // Scores that are there at a time.
+
+/// fp32, or fp64 where the model is: half precision gains nothing here and loses digits.
+at::ScalarType wide(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
+
+/// Legend: G key heads, g query heads of each. Heads lie outermost, so that a product is one of plain matrices.
+at::Tensor queries_GNgd(const at::Tensor& x_NHd, int64_t groups) {
+  return x_NHd.view({x_NHd.size(0), groups, -1, x_NHd.size(2)}).permute({1, 0, 2, 3}).to(wide(x_NHd)).contiguous();
 }
-at::Tensor key_view(const at::Tensor& rows_RGd, int64_t group) {
-  const at::Tensor heads = rows_RGd.permute({1, 0, 2}).unsqueeze(1);
-  return heads.expand({heads.size(0), group, heads.size(2), heads.size(3)});
-}
+at::Tensor keys_GNd(const at::Tensor& x_NGd) { return x_NGd.permute({1, 0, 2}).to(wide(x_NGd)); }
 
-/// How a segment attends to some keys: to all of them, causally (the last query lining up with the
-/// last key), or as `mask_RK` says, which is added to the scores.
-struct Reach {
-  bool causal = false;
-  std::optional<at::Tensor> mask_RK;
-};
-struct Part {
-  at::Tensor key_RGd, value_RGd;
-  Reach reach;
-};
-
-struct Attended {
-  at::Tensor out;  ///< G x (H / G) x R x d
-  at::Tensor lse;  ///< G x (H / G) x R, fp32
-};
-
-std::optional<double> scale_of(double scale) {
-  return scale == 0 ? std::nullopt : std::optional(scale);
-}
-
-Attended attend(const at::Tensor& query, const std::vector<Part>& parts, double scale) {
-  Attended joint;
-  for (const Part& part : parts) {
-    auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-        query, key_view(part.key_RGd, query.size(1)), key_view(part.value_RGd, query.size(1)), 0.0,
-        part.reach.causal, part.reach.mask_RK, scale_of(scale));
-    if (!joint.out.defined()) {
-      joint = {out, lse};
-      continue;
-    }
-    const at::Tensor total = at::logaddexp(joint.lse, lse);
-    joint.out = joint.out * (joint.lse - total).exp().unsqueeze(-1) +
-                out * (lse - total).exp().unsqueeze(-1);
-    joint.lse = total;
+/// One segment's place among the rows of queries and of keys.
+struct Place {
+  Range rows;               ///< queries
+  std::vector<Range> keys;  ///< what they attend to, in order; the last query lines up with the last key
+  int64_t key_count() const {
+    return std::accumulate(keys.begin(), keys.end(), int64_t(0), [](int64_t sum, const Range& range) { return sum + range.second - range.first; });
   }
-  return joint;
+};
+
+Place place_of(const Segment& segment) {
+  Place made{{segment.begin, segment.end}, {}};
+  std::vector<Range> all = segment.context;
+  all.emplace_back(segment.begin, segment.end);
+  for (const Range& range : all) {
+    if (range.first == range.second) continue;
+    if (!made.keys.empty() && made.keys.back().second == range.first) made.keys.back().second = range.second;
+    else made.keys.push_back(range);
+  }
+  return made;
 }
 
-/// Zero where the window is open. Elsewhere a number that leaves nothing of a score, yet is finite:
-/// the kernel meets blocks of keys that are all outside.
-at::Tensor additive_mask(int64_t queries, int64_t keys, int64_t window,
-                         const at::TensorOptions& options) {
-  return at::zeros({queries, keys}, options)
-      .masked_fill_(window_mask(queries, keys, window, options.device()).logical_not_(), -1e30);
+/// Segments that share rows of context: their gradients meet, so one thread takes them all.
+std::vector<std::vector<Place>> families(std::vector<Place> places) {
+  std::erase_if(places, [](const Place& place) { return place.rows.first == place.rows.second; });
+  std::ranges::sort(places, {}, [](const Place& place) { return place.rows.first; });
+  std::vector<std::vector<Place>> made;
+  int64_t reaches = 0;
+  for (size_t i = places.size(); i-- > 0;) {
+    if (i + 1 == places.size() || reaches >= places[i].rows.second) {
+      made.emplace_back();
+      reaches = places[i].rows.first;
+    }
+    for (const Range& range : places[i].keys) reaches = std::min(reaches, range.first);
+    made.back().push_back(places[i]);
+  }
+  return made;
 }
 
-at::Tensor rows(const at::Tensor& tensor, Range range) {
-  return tensor.slice(0, range.first, range.second);
-}
-at::Tensor rows(const at::Tensor& tensor, const std::vector<Range>& ranges) {
-  if (ranges.size() == 1) return rows(tensor, ranges[0]);
+/// Rows of several ranges as one matrix; a view where they lie together.
+at::Tensor gather(const at::Tensor& x_Nd, const std::vector<Range>& ranges) {
+  if (ranges.size() == 1) return x_Nd.slice(0, ranges[0].first, ranges[0].second);
   std::vector<at::Tensor> parts;
-  for (const Range& range : ranges) parts.push_back(rows(tensor, range));
+  for (const Range& range : ranges) parts.push_back(x_Nd.slice(0, range.first, range.second));
   return at::cat(parts);
 }
 
-/// The ranges of keys that a segment attends to at a time: each by itself, or all under one mask
-/// where a window leaves some of them out.
-struct Stretch {
-  std::vector<Range> ranges;
-  Reach reach;
-};
-std::vector<Stretch> stretches(const Segment& segment, int64_t window,
-                               const at::TensorOptions& options) {
-  const Range own{segment.begin, segment.end};
-  if (fits(segment, window)) {
-    std::vector<Stretch> made{{{own}, {.causal = true, .mask_RK = {}}}};
-    for (const Range& range : segment.context) {
-      if (range.first < range.second) made.push_back({{range}, {}});
-    }
-    return made;
+void scatter_add(const at::Tensor& x_Nd, const std::vector<Range>& ranges, const at::Tensor& part_Kd) {
+  if (ranges.size() == 1) return;  // gather() gave a view.
+  int64_t row = 0;
+  for (const Range& range : ranges) {
+    const int64_t count = range.second - range.first;
+    x_Nd.slice(0, range.first, range.second).add_(part_Kd.narrow(0, row, count));
+    row += count;
   }
-  std::vector<Range> all = segment.context;
-  all.push_back(own);
-  const int64_t queries = segment.end - segment.begin;
-  return {{all,
-           {.causal = false,
-            .mask_RK = additive_mask(queries, context_rows(segment) + queries, window, options)}}};
+}
+
+/// Some rows of queries against the keys that at least one of them reaches: [lo, hi) of the place's keys.
+struct Tile {
+  int64_t begin, end, lo, hi;
+  int64_t held;  ///< keys before the place's first query
+  int64_t window;
+
+  Range reach(int64_t row) const {
+    const int64_t to = held + row + 1;
+    return {(window > 0 ? std::max<int64_t>(0, to - window) : 0) - lo, to - lo};
+  }
+};
+
+template <typename Body>
+void each_tile(const Place& place, int64_t group, int64_t window, const Body& body) {
+  const int64_t rows = place.rows.second - place.rows.first, held = place.key_count() - rows;
+  for (int64_t begin = 0; begin < rows;) {
+    const int64_t reached = window > 0 ? std::min(held + rows, window + kTileRows) : held + rows;
+    const int64_t step = std::clamp<int64_t>(kTileElements / std::max<int64_t>(1, reached * group), 1, std::max<int64_t>(1, kTileRows / group));
+    Tile tile{begin, std::min(rows, begin + step), 0, 0, held, window};
+    tile.lo = tile.reach(begin).first, tile.hi = held + tile.end;
+    body(tile);
+    begin = tile.end;
+  }
+}
+
+/// Room for scores, used again from tile to tile.
+class Room {
+ public:
+  explicit Room(at::TensorOptions options) : options_(options) {}
+  at::Tensor matrix(int64_t rows, int64_t columns) {
+    if (!all_.defined() || all_.numel() < rows * columns) all_ = at::empty({rows * columns}, options_);
+    return all_.narrow(0, 0, rows * columns).view({rows, columns});
+  }
+
+ private:
+  at::TensorOptions options_;
+  at::Tensor all_;
+};
+
+/// Families times key heads on the pool's threads where they are many; else one after the other, and each product is spread.
+template <typename Body>
+void each_task(size_t families, int64_t groups, const Body& body) {
+  const auto tasks = int64_t(families) * groups;
+  const auto run = [&](int64_t begin, int64_t end) {
+    const at::AutoDispatchBelowAutograd plain;
+    for (int64_t t = begin; t < end; ++t) body(size_t(t / groups), t % groups);
+  };
+  if (tasks >= 4 * at::get_num_threads()) parallel(tasks, 1, run);
+  else run(0, tasks);
+}
+
+template <typename T>
+void softmax_tile(const Tile& tile, const at::Tensor& score, int64_t group, T scale, T* lse) {
+  const int64_t n = score.size(1);
+  T* s = score.data_ptr<T>();
+  parallel(score.size(0), std::max<int64_t>(1, 8192 / n), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const auto [from, to] = tile.reach(tile.begin + r / group);
+      lse[r] = softmax_row(s + r * n, from, to, n, scale);
+    }
+  });
+}
+
+template <typename T>
+void softmax_tile_backward(const Tile& tile, const at::Tensor& score, const at::Tensor& gradient, int64_t group, T scale, const T* lse, const T* delta) {
+  const int64_t n = score.size(1);
+  T *s = score.data_ptr<T>(), *g = gradient.data_ptr<T>();
+  parallel(score.size(0), std::max<int64_t>(1, 8192 / n), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const auto [from, to] = tile.reach(tile.begin + r / group);
+      softmax_row_backward(s + r * n, g + r * n, from, to, n, scale, lse[r], delta[r]);
+    }
+  });
+}
+
+struct Attended {
+  at::Tensor out_GNgd, lse_GNg;
+};
+
+template <typename T>
+Attended attend(const at::Tensor& q_GNgd, const at::Tensor& k_GKd, const at::Tensor& v_GKd, const std::vector<std::vector<Place>>& families, double scale,
+                int64_t window) {
+  const int64_t group = q_GNgd.size(2);
+  Attended made{at::empty_like(q_GNgd), at::empty({q_GNgd.size(0), q_GNgd.size(1), group}, q_GNgd.options())};
+  each_task(families.size(), q_GNgd.size(0), [&](size_t family, int64_t head) {
+    const at::Tensor q_Nd = q_GNgd[head].flatten(0, 1), out_Nd = made.out_GNgd[head].flatten(0, 1);
+    T* lse = made.lse_GNg[head].template data_ptr<T>();
+    Room room(q_Nd.options());
+    for (const Place& place : families[family]) {
+      const at::Tensor k = gather(k_GKd[head], place.keys), v = gather(v_GKd[head], place.keys);
+      each_tile(place, group, window, [&](const Tile& tile) {
+        const int64_t first = (place.rows.first + tile.begin) * group, rows = (tile.end - tile.begin) * group;
+        at::Tensor score = room.matrix(rows, tile.hi - tile.lo), out = out_Nd.narrow(0, first, rows);
+        at::mm_out(score, q_Nd.narrow(0, first, rows), k.slice(0, tile.lo, tile.hi).t());
+        softmax_tile<T>(tile, score, group, T(scale), lse + first);
+        at::mm_out(out, score, v.slice(0, tile.lo, tile.hi));
+      });
+    }
+  });
+  return made;
+}
+
+struct Inputs {
+  at::Tensor q_GNgd, k_GNd, v_GNd;
+};
+
+template <typename T>
+Inputs attend_backward(const Inputs& in, const at::Tensor& grad_GNgd, const at::Tensor& lse_GNg, const at::Tensor& delta_GNg,
+                       const std::vector<std::vector<Place>>& families, double scale, int64_t window) {
+  const int64_t group = in.q_GNgd.size(2);
+  const Inputs made{at::empty_like(in.q_GNgd), at::zeros_like(in.k_GNd), at::zeros_like(in.v_GNd)};
+  each_task(families.size(), in.q_GNgd.size(0), [&](size_t family, int64_t head) {
+    const at::Tensor q_Nd = in.q_GNgd[head].flatten(0, 1), grad_Nd = grad_GNgd[head].flatten(0, 1), dq_Nd = made.q_GNgd[head].flatten(0, 1);
+    const T *lse = lse_GNg[head].template const_data_ptr<T>(), *delta = delta_GNg[head].template const_data_ptr<T>();
+    Room scores(q_Nd.options()), gradients(q_Nd.options());
+    for (const Place& place : families[family]) {
+      const at::Tensor k = gather(in.k_GNd[head], place.keys), v = gather(in.v_GNd[head], place.keys);
+      const bool view = place.keys.size() == 1;
+      const at::Tensor dk = view ? gather(made.k_GNd[head], place.keys) : at::zeros_like(k), dv = view ? gather(made.v_GNd[head], place.keys) : at::zeros_like(v);
+      each_tile(place, group, window, [&](const Tile& tile) {
+        const int64_t first = (place.rows.first + tile.begin) * group, rows = (tile.end - tile.begin) * group, keys = tile.hi - tile.lo;
+        const at::Tensor q = q_Nd.narrow(0, first, rows), grad = grad_Nd.narrow(0, first, rows), k_here = k.narrow(0, tile.lo, keys);
+        at::Tensor p = scores.matrix(rows, keys), ds = gradients.matrix(rows, keys), dq = dq_Nd.narrow(0, first, rows);
+        at::mm_out(p, q, k_here.t());
+        at::mm_out(ds, grad, v.narrow(0, tile.lo, keys).t());
+        softmax_tile_backward<T>(tile, p, ds, group, T(scale), lse + first, delta + first);
+        dv.narrow(0, tile.lo, keys).addmm_(p.t(), grad);
+        at::mm_out(dq, ds, k_here);
+        dk.narrow(0, tile.lo, keys).addmm_(ds.t(), q);
+      });
+      scatter_add(made.k_GNd[head], place.keys, dk);
+      scatter_add(made.v_GNd[head], place.keys, dv);
+    }
+  });
+  return made;
+}
+
+double scale_or_default(double scale, int64_t head_size) { return scale == 0 ? 1 / std::sqrt(double(head_size)) : scale; }
+
+at::Tensor in_rows(const at::Tensor& x_GNgd, at::ScalarType dtype) {
+  return x_GNgd.permute({1, 0, 2, 3}).flatten(1, 2).to(dtype).contiguous();
 }
 
 /// Segments through autograd's own store of plain data.
-std::vector<int64_t> flatten(const std::vector<Segment>& segments) {
+std::vector<int64_t> flatten(const std::vector<std::vector<Place>>& families) {
   std::vector<int64_t> flat;
-  for (const Segment& segment : segments) {
-    flat.insert(flat.end(),
-                {segment.begin, segment.end, static_cast<int64_t>(segment.context.size())});
-    for (const auto& range : segment.context) flat.insert(flat.end(), {range.first, range.second});
+  for (const auto& family : families) {
+    flat.push_back(int64_t(family.size()));
+    for (const Place& place : family) {
+      flat.insert(flat.end(), {place.rows.first, place.rows.second, int64_t(place.keys.size())});
+      for (const Range& range : place.keys) flat.insert(flat.end(), {range.first, range.second});
+    }
   }
   return flat;
 }
-std::vector<Segment> unflatten(const std::vector<int64_t>& flat) {
-  std::vector<Segment> segments;
+std::vector<std::vector<Place>> unflatten(const std::vector<int64_t>& flat) {
+  std::vector<std::vector<Place>> families;
   for (size_t i = 0; i < flat.size();) {
-    Segment& segment = segments.emplace_back(Segment{flat[i], flat[i + 1], {}, -1});
-    const int64_t count = flat[i + 2];
-    i += 3;
-    for (int64_t c = 0; c < count; ++c, i += 2) segment.context.emplace_back(flat[i], flat[i + 1]);
+    auto& family = families.emplace_back(size_t(flat[i++]));
+    for (Place& place : family) {
+      place.rows = {flat[i], flat[i + 1]};
+      place.keys.resize(size_t(flat[i + 2]));
+      i += 3;
+      for (Range& range : place.keys) range = {flat[i], flat[i + 1]}, i += 2;
+    }
   }
-  return segments;
+  return families;
 }
 
 class FusedOnCpu final : public Function<FusedOnCpu> {
  public:
-  static Variable forward(AutogradContext* ctx, const Variable& query_NHd, const Variable& key_NGd,
-                          const Variable& value_NGd, const std::vector<Segment>& segments,
-                          double scale, int64_t window) {
-    const auto dtype = compute_dtype(query_NHd);
-    const at::Tensor q = query_NHd.to(dtype), k = key_NGd.to(dtype), v = value_NGd.to(dtype);
-    const int64_t heads = q.size(1), groups = k.size(1);
-    const at::Tensor out_NHd = at::empty(query_NHd.sizes(), query_NHd.options());
-    const at::Tensor lse_NH = at::empty(
-        {q.size(0), heads}, q.options().dtype(dtype == at::kDouble ? at::kDouble : at::kFloat));
-    for (const Segment& segment : segments) {
-      if (segment.begin == segment.end) continue;
-      const Range own{segment.begin, segment.end};
-      std::vector<Part> parts;
-      for (const Stretch& stretch : stretches(segment, window, q.options()))
-        parts.push_back({rows(k, stretch.ranges), rows(v, stretch.ranges), stretch.reach});
-      const Attended made = attend(query_view(rows(q, own), groups), parts, scale);
-      query_view(rows(out_NHd, own), groups).copy_(made.out);
-      rows(lse_NH, own).view({-1, groups, heads / groups}).permute({1, 2, 0}).copy_(made.lse);
-    }
-    ctx->save_for_backward({query_NHd, key_NGd, value_NGd, out_NHd, lse_NH});
-    ctx->saved_data["segments"] = flatten(segments);
+  static Variable forward(AutogradContext* ctx, const Variable& query_NHd, const Variable& key_NGd, const Variable& value_NGd,
+                          const std::vector<std::vector<Place>>& families, double scale, int64_t window) {
+    const at::Tensor q = queries_GNgd(query_NHd, key_NGd.size(1)), k = keys_GNd(key_NGd), v = keys_GNd(value_NGd);
+    const Attended made = q.scalar_type() == at::kDouble ? attend<double>(q, k, v, families, scale, window) : attend<float>(q, k, v, families, scale, window);
+    const at::Tensor out_NHd = in_rows(made.out_GNgd, query_NHd.scalar_type());
+    ctx->save_for_backward({query_NHd, key_NGd, value_NGd, out_NHd, made.lse_GNg});
+    ctx->saved_data["families"] = flatten(families);
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["window"] = window;
     return out_NHd;
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const at::NoGradGuard no_grad;
     const auto saved = ctx->get_saved_variables();
-    const auto dtype = compute_dtype(saved[0]);
-    const at::Tensor q = saved[0].to(dtype), k = saved[1].to(dtype), v = saved[2].to(dtype),
-                     out = saved[3].to(dtype);
-    const at::Tensor grad = grads[0].contiguous().to(dtype), lse_NH = saved[4];
-    const int64_t heads = q.size(1), groups = k.size(1);
-    const at::Tensor grad_q = at::zeros(q.sizes(), q.options()),
-                     grad_k = at::zeros(k.sizes(), k.options()),
-                     grad_v = at::zeros(v.sizes(), v.options());
-    const auto scale = scale_of(ctx->saved_data["scale"].toDouble());
+    const int64_t groups = saved[1].size(1);
+    const Inputs in{queries_GNgd(saved[0], groups), keys_GNd(saved[1]), keys_GNd(saved[2])};
+    const at::Tensor grad = queries_GNgd(grads[0].contiguous(), groups), lse = saved[4];
+    const at::Tensor delta = (grad * queries_GNgd(saved[3], groups)).sum(-1);
+    const auto families = unflatten(ctx->saved_data["families"].toIntVector());
+    const double scale = ctx->saved_data["scale"].toDouble();
     const int64_t window = ctx->saved_data["window"].toInt();
-    for (const Segment& segment : unflatten(ctx->saved_data["segments"].toIntVector())) {
-      if (segment.begin == segment.end) continue;
-      const Range own{segment.begin, segment.end};
-      const at::Tensor lse =
-          rows(lse_NH, own).view({-1, groups, heads / groups}).permute({1, 2, 0});
-      for (const Stretch& stretch : stretches(segment, window, q.options())) {
-        const auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-            query_view(rows(grad, own), groups), query_view(rows(q, own), groups),
-            key_view(rows(k, stretch.ranges), heads / groups),
-            key_view(rows(v, stretch.ranges), heads / groups), query_view(rows(out, own), groups),
-            lse, 0.0, stretch.reach.causal, stretch.reach.mask_RK, scale);
-        query_view(rows(grad_q, own), groups).add_(dq);
-        const at::Tensor dk_RGd = dk.sum(1).transpose(0, 1), dv_RGd = dv.sum(1).transpose(0, 1);
-        int64_t row = 0;
-        for (const Range& range : stretch.ranges) {
-          const Range here{row, row + range.second - range.first};
-          rows(grad_k, range).add_(rows(dk_RGd, here));
-          rows(grad_v, range).add_(rows(dv_RGd, here));
-          row = here.second;
-        }
-      }
-    }
+    const Inputs made = grad.scalar_type() == at::kDouble ? attend_backward<double>(in, grad, lse, delta, families, scale, window)
+                                                          : attend_backward<float>(in, grad, lse, delta, families, scale, window);
     const auto stored = saved[0].scalar_type();
-    return {grad_q.to(stored), grad_k.to(stored), grad_v.to(stored),
-            Variable(),        Variable(),        Variable()};
+    const auto keys = [&](const at::Tensor& x_GNd) { return x_GNd.permute({1, 0, 2}).to(stored).contiguous(); };
+    return {in_rows(made.q_GNgd, stored), keys(made.k_GNd), keys(made.v_GNd), Variable(), Variable(), Variable()};
   }
 };
 
 }  // namespace
 
-at::Tensor fused_attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd,
-                           const at::Tensor& value_NGd, const std::vector<Segment>& segments,
+at::Tensor fused_attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd, const at::Tensor& value_NGd, const std::vector<Segment>& segments,
                            const AttentionOptions& options) {
-  return FusedOnCpu::apply(query_NHd, key_NGd, value_NGd, in_blocks(segments, options.window),
-                           options.scale, options.window);
+  std::vector<Place> places;
+  for (const Segment& segment : segments) places.push_back(place_of(segment));
+  return FusedOnCpu::apply(query_NHd.contiguous(), key_NGd, value_NGd, families(std::move(places)), scale_or_default(options.scale, query_NHd.size(2)), options.window);
 }
 
-at::Tensor fused_attention(const at::Tensor& query_RHd, const at::Tensor& key_KGd,
-                           const at::Tensor& value_KGd, const AttentionOptions& options) {
-  const int64_t queries = query_RHd.size(0), keys = key_KGd.size(0), held = keys - queries;
-  const auto dtype = compute_dtype(query_RHd);
-  const at::Tensor q = query_RHd.to(dtype), k = key_KGd.to(dtype), v = value_KGd.to(dtype);
-  std::vector<Part> parts;
-  if (options.window > 0 && keys > options.window) {
-    parts.push_back(
-        {k,
-         v,
-         {.causal = false, .mask_RK = additive_mask(queries, keys, options.window, q.options())}});
-  } else if (queries == 1) {
-    parts.push_back({k, v, {}});
-  } else {
-    parts.push_back({k.slice(0, held), v.slice(0, held), {.causal = true, .mask_RK = {}}});
-    if (held > 0) parts.push_back({k.slice(0, 0, held), v.slice(0, 0, held), {}});
-  }
-  return attend(query_view(q, key_KGd.size(1)), parts, options.scale)
-      .out.permute({2, 0, 1, 3})
-      .reshape_as(query_RHd);
+at::Tensor fused_attention(const at::Tensor& query_RHd, const at::Tensor& key_KGd, const at::Tensor& value_KGd, const AttentionOptions& options) {
+  const at::NoGradGuard no_grad;
+  const std::vector<std::vector<Place>> one = {{{{0, query_RHd.size(0)}, {{0, key_KGd.size(0)}}}}};
+  const at::Tensor q = queries_GNgd(query_RHd.contiguous(), key_KGd.size(1)), k = keys_GNd(key_KGd), v = keys_GNd(value_KGd);
+  const double scale = scale_or_default(options.scale, query_RHd.size(2));
+  const Attended made = q.scalar_type() == at::kDouble ? attend<double>(q, k, v, one, scale, options.window) : attend<float>(q, k, v, one, scale, options.window);
+  return in_rows(made.out_GNgd, query_RHd.scalar_type());
 }
 
 }  // namespace attune::nn

@@ -9,7 +9,7 @@
 
 namespace attune::nn {
 
-/// attention() on a CPU by LibTorch's fused kernel. REQUIRES: no soft-cap.
+/// attention() on a CPU. REQUIRES: no soft-cap.
 at::Tensor fused_attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd,
                            const at::Tensor& value_NGd, const std::vector<Segment>& segments,
                            const AttentionOptions& options);
