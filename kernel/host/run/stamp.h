@@ -17,8 +17,8 @@ struct Stamp {
 };
 
 /// `run` with references between stages resolved. `software` describes versions and digests of
-/// host, engine and plugins.
-Stamp stamp_of(const Json& run, const Json& software);
+/// host, engine and plugins. Digests of large inputs are kept in the file `store`; empty: in none.
+Stamp stamp_of(const Json& run, const Json& software, const std::filesystem::path& store = {});
 
 /// What differs between two stamps' parts: "the manifest", "the software", "data/pairs.jsonl".
 std::string difference(const Json& before, const Json& now);

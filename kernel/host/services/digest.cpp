@@ -2,10 +2,12 @@
 #include "kernel/host/services/digest.h"
 
 #include <openssl/evp.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "kernel/host/exit.h"
+#include "kernel/host/services/files.h"
 
 namespace attune {
 namespace {
@@ -20,22 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kPiece = 4 << 20;
-
-std::string digest_now(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) {
-    throw ExitError(Exit::kData, file.string() + ": cannot be read: " + std::strerror(errno));
-  }
-  Sha256 digest;
-  std::vector<char> piece(kPiece);
-  while (in.read(piece.data(), kPiece), in.gcount() > 0) {
-    digest.add({piece.data(), static_cast<size_t>(in.gcount())});
-  }
-  if (in.bad()) {
-    throw ExitError(Exit::kData, file.string() + ": reading failed before the end of the file");
-  }
-  return digest.hex();
-}
 
 }  // namespace
 
@@ -77,6 +64,22 @@ std::string Sha256::hex() {
 
 std::string sha256(std::string_view bytes) { return Sha256().add(bytes).hex(); }
 
+std::string sha256_now(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) {
+    throw ExitError(Exit::kData, file.string() + ": cannot be read: " + std::strerror(errno));
+  }
+  Sha256 digest;
+  std::vector<char> piece(kPiece);
+  while (in.read(piece.data(), kPiece), in.gcount() > 0) {
+    digest.add({piece.data(), static_cast<size_t>(in.gcount())});
+  }
+  if (in.bad()) {
+    throw ExitError(Exit::kData, file.string() + ": reading failed before the end of the file");
+  }
+  return digest.hex();
+}
+
 std::string sha256_file(const fs::path& file) {
   using Key = std::tuple<std::string, uintmax_t, fs::file_time_type::rep>;
   static std::mutex mutex;
@@ -91,13 +94,34 @@ std::string sha256_file(const fs::path& file) {
     const std::lock_guard lock(mutex);
     if (const auto found = known.find(key); found != known.end()) return found->second;
   }
-  std::string digest = digest_now(file);
+  std::string digest = sha256_now(file);
   const std::lock_guard lock(mutex);
   return known[key] = std::move(digest);
 }
 
-std::string sha256_tree(const fs::path& path) {
-  if (!fs::is_directory(path)) return sha256_file(path);
+std::string sha256_known(const fs::path& file, const fs::path& store) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0 || uintmax_t(status.st_size) < kLargeFile) return sha256_file(file);
+  const std::string name = fs::weakly_canonical(file).string();
+  const Json facts = {status.st_size,        status.st_ino,          status.st_mtim.tv_sec,
+                      status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  Json known = fs::exists(store) ? unsealed(read_text(store)) : Json();
+  if (!known.is_object()) known = Json::object();
+  if (known.contains(name) && known[name].at("facts") == facts) return known[name].at("sha256");
+  std::string digest = sha256_file(file);
+  // A file may change again within one tick of its clock and look the same.
+  if (status.st_mtim.tv_sec + 2 > std::time(nullptr)) return digest;
+  known[name] = {{"facts", facts}, {"sha256", digest}};
+  fs::create_directories(store.parent_path());
+  write_atomically(store, sealed(known));
+  return digest;
+}
+
+std::string sha256_tree(const fs::path& path, const fs::path& store) {
+  const auto of = [&](const fs::path& file) {
+    return store.empty() ? sha256_file(file) : sha256_known(file, store);
+  };
+  if (!fs::is_directory(path)) return of(path);
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
@@ -105,7 +129,7 @@ std::string sha256_tree(const fs::path& path) {
   std::sort(files.begin(), files.end());
   Sha256 digest;
   for (const fs::path& file : files) {
-    digest.add_sized(fs::relative(file, path).generic_string()).add(sha256_file(file));
+    digest.add_sized(fs::relative(file, path).generic_string()).add(of(file));
   }
   return digest.hex();
 }

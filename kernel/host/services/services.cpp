@@ -187,6 +187,12 @@ SamplePlugins Services::sample_plugins(const Json& entry) {
     const Provider reader = reader_for(entry, file);
     Json options = named ? entry["reader"].value("options", Json::object()) : Json::object();
     options["path"] = file;
+    const Json declared = reader.factory->metadata.value("options", Json::object());
+    if (!folder_.empty() && declared.contains("index") && fs::file_size(file) >= kLargeFile) {
+      const fs::path index = fs::path(folder_) / "index";
+      fs::create_directories(index);
+      options["index"] = (index / (sha256(file).substr(0, 16) + ".rows")).string();
+    }
     plugins.files.push_back(
         {file, make<attune_reader>(reader, options, Exit::kData), failure_of(reader)});
   }
@@ -204,6 +210,7 @@ std::unique_ptr<SampleSource> Services::samples(const Json& entry) {
   options.limit = entry.value("limit", int64_t{0});
   options.max_dropped = entry.value("max_dropped", 0.0);
   options.stream = entry.value("stream", false);
+  if (!folder_.empty()) options.index = fs::path(folder_) / "index";
   return open_samples(sample_plugins(entry), options, [&](const std::vector<DroppedRow>& dropped) {
     Json rows = Json::array();
     for (const DroppedRow& row : dropped) {
@@ -241,9 +248,13 @@ void Services::rewind_metrics(int64_t step) {
   if (metrics_) metrics_->rewind(step);
 }
 
+void Services::sync_metrics() {
+  if (metrics_) metrics_->sync();
+}
+
 void Services::progress(std::string_view phase, int64_t done, int64_t total) {
   progress_.update(phase, done, total);
-  check_cancelled();
+  if (phase != "train") check_cancelled();
 }
 
 void Services::log(int level, std::string_view message) {
@@ -270,10 +281,7 @@ Evaluator Services::evaluator(const std::string& use, const Json& options) {
 }
 
 void Services::check_cancelled() const {
-  if (console_.cancelled()) {
-    throw ExitError(Exit::kRunFailed,
-                    "interrupted; run the same command again to go on from the newest checkpoint");
-  }
+  if (const int signal = console_.stop_requested()) throw stopped_by(signal);
 }
 
 }  // namespace attune

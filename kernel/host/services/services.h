@@ -38,7 +38,9 @@ class Services final : public RunServices {
   SampleSources sources(const Json& data, const std::string& split) override;
   void metrics(int64_t step, const Json& row) override;
   void rewind_metrics(int64_t step) override;
+  void sync_metrics() override;
   void progress(std::string_view phase, int64_t done, int64_t total) override;
+  int stop_requested() const override { return console_.stop_requested(); }
   void log(int level, std::string_view message) override;
   Json machine() override;
   void planned(const Json& plan) override;
