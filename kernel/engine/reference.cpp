@@ -47,7 +47,10 @@ Reference::Reference(const Json& run, const Needs& needs, LoadedModel& policy, b
 
 std::unique_ptr<LoadedModel> Reference::load() const {
   LoadOptions options = load_options(run_);
-  if (const std::string path = table_.value("path", ""); !path.empty()) options.path = path;
+  if (const std::string path = table_.value("path", ""); !path.empty()) {
+    options.path = path;
+    options.random = false;
+  }
   return std::make_unique<LoadedModel>(load_model(options, host_));
 }
 

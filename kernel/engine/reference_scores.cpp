@@ -134,7 +134,7 @@ void ReferenceScores::complete(std::span<const int64_t> indices, TrainingData& d
       std::vector<std::vector<float>> scores = score(part);
       for (size_t i = 0; i < bin.size(); ++i) fresh[kept[bin[i]]] = std::move(scores[i]);
     }
-    if (const auto now = std::chrono::steady_clock::now(); now - written > kEvery) {
+    if (const auto now = std::chrono::steady_clock::now(); now - written > kEvery || host_.stop_requested() != 0) {
       add(fresh);
       fresh.clear();
       written = now;

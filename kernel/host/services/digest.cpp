@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -23,6 +24,26 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kPiece = 4 << 20;
+
+/// A file's digest as it was told last in this process, or else what `make` says.
+std::string remembered(const fs::path& file, const std::function<std::string()>& make) {
+  using Key = std::tuple<std::string, uintmax_t, fs::file_time_type::rep>;
+  static std::mutex mutex;
+  static std::map<Key, std::string> known;
+
+  std::error_code problem;
+  const fs::path absolute = fs::weakly_canonical(file, problem);
+  const uintmax_t size = fs::file_size(file, problem);
+  if (problem) throw ExitError(Exit::kData, file.string() + ": " + problem.message());
+  const Key key{absolute.string(), size, fs::last_write_time(file).time_since_epoch().count()};
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+  }
+  std::string digest = make();
+  const std::lock_guard lock(mutex);
+  return known[key] = std::move(digest);
+}
 
 }  // namespace
 
@@ -81,33 +102,20 @@ std::string sha256_now(const fs::path& file) {
 }
 
 std::string sha256_file(const fs::path& file) {
-  using Key = std::tuple<std::string, uintmax_t, fs::file_time_type::rep>;
-  static std::mutex mutex;
-  static std::map<Key, std::string> known;
-
-  std::error_code problem;
-  const fs::path absolute = fs::weakly_canonical(file, problem);
-  const uintmax_t size = fs::file_size(file, problem);
-  if (problem) throw ExitError(Exit::kData, file.string() + ": " + problem.message());
-  const Key key{absolute.string(), size, fs::last_write_time(file).time_since_epoch().count()};
-  {
-    const std::lock_guard lock(mutex);
-    if (const auto found = known.find(key); found != known.end()) return found->second;
-  }
-  std::string digest = sha256_now(file);
-  const std::lock_guard lock(mutex);
-  return known[key] = std::move(digest);
+  return remembered(file, [&] { return sha256_now(file); });
 }
 
 std::string sha256_known(const fs::path& file, const fs::path& store) {
   struct stat status {};
-  if (::stat(file.c_str(), &status) != 0 || uintmax_t(status.st_size) < kLargeFile) return sha256_file(file);
+  if (::stat(file.c_str(), &status) != 0 || uintmax_t(status.st_size) < kLargeFile)
+    return sha256_file(file);
   const std::string name = fs::weakly_canonical(file).string();
-  const Json facts = {status.st_size,        status.st_ino,          status.st_mtim.tv_sec,
+  const Json facts = {status.st_size,         status.st_ino,         status.st_mtim.tv_sec,
                       status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
   Json known = fs::exists(store) ? unsealed(read_text(store)) : Json();
   if (!known.is_object()) known = Json::object();
-  if (known.contains(name) && known[name].at("facts") == facts) return known[name].at("sha256");
+  if (known.contains(name) && known[name].at("facts") == facts)
+    return remembered(file, [&] { return known[name].at("sha256").get<std::string>(); });
   std::string digest = sha256_file(file);
   // A file may change again within one tick of its clock and look the same.
   if (status.st_mtim.tv_sec + 2 > std::time(nullptr)) return digest;

@@ -228,14 +228,41 @@ SampleSources Services::sources(const Json& data, const std::string& split) {
   FilterOptions options{data.value("duplicates", "keep") == "drop",
                         data.value("contaminated", "refuse")};
   if (split != "train" || (!options.drop_duplicates && heldout.empty())) return made;
-  HeldoutItems items(data.value("ngram", size_t{13}));
-  for (const Json& entry : heldout) items.add(*samples(entry));
-  notes_["filtered"] = filter_samples(made, items, options);
+  const Json found = filtered(made, data, options);
+  keep_only(made, found.at("kept"));
+  notes_["filtered"] = found.at("found");
   log(ATTUNE_LOG_INFO, "training data: " + notes_["filtered"]["duplicates"].dump() +
                            " duplicates left out, " + notes_["filtered"]["contaminated"].dump() +
-                           " samples hold words of " + std::to_string(items.size()) +
-                           " held-out items");
+                           " samples hold words of " + found.at("items").dump() + " held-out items");
   return made;
+}
+
+/// What to leave out of training data, and what was found; kept in the run's folder.
+Json Services::filtered(const SampleSources& sources, const Json& data,
+                        const FilterOptions& options) {
+  SampleSources heldout;
+  for (const Json& entry : data.value("heldout", Json::array())) heldout.push_back(samples(entry));
+  const size_t n = data.value("ngram", size_t{13});
+  Sha256 digest;
+  for (const SampleSources* all : {&sources, static_cast<const SampleSources*>(&heldout)}) {
+    for (const auto& source : *all) digest.add_sized(source->digest());
+    digest.add_sized("end");
+  }
+  digest.add_sized(std::to_string(n)).add_sized(options.contaminated);
+  const std::string key = digest.add_sized(options.drop_duplicates ? "drop" : "keep").hex();
+  const fs::path file = fs::path(folder_) / "index" / (key.substr(0, 16) + ".filtered.json");
+  if (!folder_.empty() && fs::exists(file)) {
+    const Json known = unsealed(read_text(file));
+    if (known.is_object() && known.value("key", "") == key) return known;
+  }
+  HeldoutItems items(n);
+  for (const auto& source : heldout) items.add(*source);
+  const Filtered made = look_through(sources, items, options);
+  const Json found = {{"key", key}, {"items", items.size()}, {"found", made.found}, {"kept", made.kept}};
+  if (folder_.empty()) return found;
+  fs::create_directories(file.parent_path());
+  write_atomically(file, sealed(found));
+  return found;
 }
 
 void Services::metrics(int64_t step, const Json& row) {

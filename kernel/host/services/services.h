@@ -57,6 +57,7 @@ class Services final : public RunServices {
   template <typename Table>
   Plugin<Table> make(const Provider& provider, const Json& options, Exit exit);
   PluginFailure failure_of(const Provider& provider);
+  Json filtered(const SampleSources& sources, const Json& data, const FilterOptions& options);
   Provider reader_for(const Json& entry, const std::string& file);
 
   Installation& installation_;
