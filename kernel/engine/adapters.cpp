@@ -13,6 +13,7 @@
 
 #include "kernel/engine/checkpoint_store.h"
 #include "kernel/engine/random.h"
+#include "kernel/host/services/files.h"
 #include "nn/blocks.h"
 
 namespace attune {
@@ -237,13 +238,13 @@ void write_adapters(const std::string& folder, const std::string& base,
                        {"inference_mode", true},
                        {"target_modules", target_modules(loaded, adapters)},
                        {"modules_to_save", modules.empty() ? Json() : Json(modules)}};
-  write_file((staging / "adapter_config.json").string(), config.dump(2) + "\n");
+  write_atomically(staging / "adapter_config.json", config.dump(2) + "\n");
   host.write_tensors((staging / "adapter_model.safetensors").string(), TensorViews(tensors).views,
                      {{"format", "pt"}});
-  sync_folder(staging.string());
+  sync_path(staging);
   fs::remove_all(folder);
   fs::rename(staging, folder);
-  sync_folder(fs::path(folder).parent_path().string());
+  sync_path(fs::absolute(folder).parent_path());
 }
 
 void merge_adapters(LoadedModel& loaded) {

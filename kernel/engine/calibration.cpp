@@ -11,8 +11,9 @@
 #include <fstream>
 #include <set>
 
-#include "kernel/engine/checkpoint_store.h"
 #include "kernel/engine/optimizer.h"
+#include "kernel/host/services/digest.h"
+#include "kernel/host/services/files.h"
 
 namespace attune {
 namespace {
@@ -60,13 +61,12 @@ double optimizer_time(const Json& options) {
   return least / double(kParameters);
 }
 
-/// Seconds to write a byte and to read it back for its digest.
+/// Seconds to write a byte, with its digest.
 double disk_time(const fs::path& folder) {
   const std::string piece(256 << 20, 'x'), path = (folder / "written").string();
   fs::create_directories(folder);
   const auto start = Clock::now();
-  write_file(path, piece);
-  sha256_of_file(path);
+  write_atomically(path, piece);
   const double seconds = seconds_since(start);
   fs::remove(path);
   return seconds / double(piece.size());
@@ -140,7 +140,7 @@ std::optional<Calibration> calibration_of(Model& model, const Json& about, const
   const fs::path folder = machine.value("cache", "");
   const fs::path file = folder / "calibration.json";
   const std::string key =
-      sha256_of(Json{machine.value("cpu", ""), at::get_num_threads(), TORCH_VERSION, about, optimizer.value("use", ""), head_trained}.dump());
+      sha256(Json{machine.value("cpu", ""), at::get_num_threads(), TORCH_VERSION, about, optimizer.value("use", ""), head_trained}.dump());
   Json known = folder.empty() ? Json::object() : read(file);
   const bool there = known.value(key, Json::object()).value("format", 0) == kFormat;
   if (calibrate != Calibrate::kAgain && there) return calibration_from(known[key]);
@@ -150,7 +150,7 @@ std::optional<Calibration> calibration_of(Model& model, const Json& about, const
   if (!folder.empty()) {
     fs::create_directories(folder);
     known[key] = json_of(made);
-    write_file(file.string(), known.dump() + "\n");
+    write_atomically(file, known.dump() + "\n");
   }
   return made;
 }

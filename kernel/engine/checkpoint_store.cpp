@@ -2,179 +2,204 @@
 #include "kernel/engine/checkpoint_store.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <chrono>
 #include <filesystem>
-#include <fstream>
 
 #include "kernel/engine/loaded_model.h"
+#include "kernel/host/exit.h"
+#include "kernel/host/services/durable_file.h"
+#include "kernel/host/services/files.h"
 
 namespace attune {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kFormat = 1;
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-  void add(const void* data, size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
-  std::string hex() {
-    unsigned char digest[32];
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context_.get(), digest, &size);
-    std::string text;
-    for (const unsigned char byte : digest) {
-      text += "0123456789abcdef"[byte >> 4];
-      text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
-
-std::string step_name(int64_t step) {
-  const std::string digits = std::to_string(step);
-  return "step-" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
-}
-
-/// Complete checkpoints, newest first.
-std::vector<fs::path> complete(const std::string& folder) {
-  std::vector<fs::path> found;
-  if (!fs::is_directory(folder)) return found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("step-") && fs::exists(entry.path() / "state.json")) found.push_back(entry.path());
-  }
-  std::sort(found.begin(), found.end(), std::greater<>());
-  return found;
-}
-
-void require_space(const std::string& folder, int64_t bytes) {
+void require_space(const std::string& folder, const NamedTensors& tensors) {
+  int64_t bytes = 1 << 20;
+  for (const auto& [name, tensor] : tensors) bytes += int64_t(tensor.nbytes()) + 256;
   struct statvfs disk {};
   if (statvfs(folder.c_str(), &disk) != 0) return;
   const int64_t free = int64_t(disk.f_bavail) * int64_t(disk.f_frsize);
-  if (free < bytes) {
-    throw Error(folder + ": a checkpoint needs " + std::to_string(bytes >> 20) + " MiB, " + std::to_string(free >> 20) +
-                    " MiB are free; make room and run again, it resumes from the last checkpoint",
-                ATTUNE_E_IO);
+  if (free >= bytes) return;
+  throw Error(folder + ": a checkpoint needs " + std::to_string(bytes >> 20) + " MiB, " +
+                  std::to_string(free >> 20) +
+                  " MiB are free; make room and run again, it resumes from the newest checkpoint",
+              ATTUNE_E_IO);
+}
+
+/// The names that the safetensors format has for the types of state.
+const char* type_name(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat: return "F32";
+    case at::kDouble: return "F64";
+    case at::kBFloat16: return "BF16";
+    case at::kHalf: return "F16";
+    case at::kLong: return "I64";
+    case at::kInt: return "I32";
+    case at::kShort: return "I16";
+    case at::kChar: return "I8";
+    case at::kByte: return "U8";
+    case at::kBool: return "BOOL";
+    default:
+      throw Error(std::string("state of type ") + c10::toString(type) + " cannot be saved");
   }
+}
+
+/// Writes tensors in the safetensors layout: the length of a header, the header, the data. Returns
+/// the file's SHA-256.
+std::string write_state(const fs::path& path, const NamedTensors& tensors) {
+  Json header = Json::object();
+  int64_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    header[name] = {{"dtype", type_name(tensor.scalar_type())},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {offset, offset + int64_t(tensor.nbytes())}}};
+    offset += int64_t(tensor.nbytes());
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::string length(8, '\0');
+  for (size_t i = 0; i < length.size(); ++i) length[i] = char(text.size() >> (8 * i));
+  DurableFile file(path);
+  file.append(length + text);
+  for (const auto& [name, tensor] : tensors)
+    file.append({static_cast<const char*>(tensor.data_ptr()), size_t(tensor.nbytes())});
+  return file.finish();
 }
 
 }  // namespace
-
-std::string sha256_of_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error("cannot read " + path + ": " + std::strerror(errno), ATTUNE_E_IO);
-  Sha256 digest;
-  std::vector<char> block(4 << 20);
-  while (file.read(block.data(), std::streamsize(block.size())) || file.gcount() > 0) digest.add(block.data(), size_t(file.gcount()));
-  return digest.hex();
-}
-
-std::string sha256_of(std::string_view text) {
-  Sha256 digest;
-  digest.add(text.data(), text.size());
-  return digest.hex();
-}
-
-void sync_folder(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY);
-  if (fd < 0) return;
-  fsync(fd);
-  close(fd);
-}
-
-void write_file(const std::string& path, std::string_view text) {
-  const std::string staged = path + ".part";
-  const int fd = open(staged.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  bool ok = fd >= 0;
-  for (size_t done = 0; ok && done < text.size();) {
-    const ssize_t n = write(fd, text.data() + done, text.size() - done);
-    ok = n > 0;
-    if (ok) done += size_t(n);
-  }
-  ok = ok && fsync(fd) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (!ok) throw Error("cannot write " + path + ": " + std::strerror(error), ATTUNE_E_IO);
-  fs::rename(staged, path);
-  sync_folder(fs::path(path).parent_path().string());
-}
 
 TensorViews::TensorViews(const NamedTensors& tensors) {
   held.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor& kept = held.emplace_back(tensor.detach().to(at::kCPU).contiguous());
-    views.push_back({str(name), attune_dtype(kept.scalar_type()), int32_t(kept.dim()), kept.sizes().data(),
-                     {kept.data_ptr(), size_t(kept.nbytes())}});
+    views.push_back({str(name), attune_dtype(kept.scalar_type()), int32_t(kept.dim()),
+                     kept.sizes().data(), {kept.data_ptr(), size_t(kept.nbytes())}});
   }
 }
 
-CheckpointStore::CheckpointStore(std::string folder, std::string run_digest, HostServices& host)
-    : folder_(std::move(folder)), run_digest_(std::move(run_digest)), host_(host) {}
+CheckpointStore::CheckpointStore(std::string folder, std::string run_digest, const Json& policy,
+                                 HostServices& host)
+    : folder_(std::move(folder)),
+      run_digest_(std::move(run_digest)),
+      policy_(policy),
+      host_(host) {}
 
-void CheckpointStore::save(int64_t step, const NamedTensors& state, const Json& extra, int64_t keep) {
-  fs::create_directories(folder_);
-  for (const auto& entry : fs::directory_iterator(folder_)) {  // What a killed process left.
-    if (entry.path().filename().string().starts_with(".staging-")) fs::remove_all(entry.path());
+CheckpointStore::~CheckpointStore() {
+  if (writer_.valid()) writer_.wait();
+}
+
+void CheckpointStore::check() {
+  if (writer_.valid() && writer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+    writer_.get();
+}
+
+void CheckpointStore::wait() {
+  if (writer_.valid()) writer_.get();
+}
+
+NamedTensors CheckpointStore::snapshot(const NamedTensors& tensors) {
+  copies_.resize(tensors.size());
+  NamedTensors made;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor from = tensors[i].second.detach();
+    at::Tensor& copy = copies_[i];
+    if (!copy.defined() || copy.sizes() != from.sizes() || copy.scalar_type() != from.scalar_type())
+      copy = at::empty(from.sizes(), from.options().device(at::kCPU));
+    copy.copy_(from);
+    made.emplace_back(tensors[i].first, copy);
   }
-  int64_t bytes = 1 << 20;
-  for (const auto& [name, tensor] : state) bytes += int64_t(tensor.nbytes()) + 256;
-  require_space(folder_, bytes);
+  return made;
+}
 
-  const fs::path staging = fs::path(folder_) / (".staging-" + step_name(step));
+void CheckpointStore::save(int64_t step, const StateTree& state, const Json& metrics, When when) {
+  wait();
+  fs::create_directories(folder_);
+  remove_leftovers(folder_);
+  require_space(folder_, state.tensors());
+  Json document = {{"step", step},
+                   {"run", run_digest_},
+                   {"numbers", state.numbers()},
+                   {"metrics", metrics},
+                   {"policy", policy_}};
+  if (when == When::kInBackground) {
+    writer_ = std::async(std::launch::async, [this, step, tensors = snapshot(state.tensors()),
+                                              document = std::move(document)] {
+      write(step, tensors, document);
+    });
+    return;
+  }
+  copies_.clear();
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : state.tensors())
+    tensors.emplace_back(name, tensor.detach().to(at::kCPU).contiguous());
+  write(step, tensors, std::move(document));
+}
+
+void CheckpointStore::write(int64_t step, const NamedTensors& tensors, Json document) const {
+  const fs::path staging = fs::path(folder_) / (".staging-" + checkpoint_name(step));
   fs::create_directories(staging);
-  const std::string tensors = (staging / "state.safetensors").string();
-  host_.write_tensors(tensors, TensorViews(state).views, Json::object());
-  const Json document = {{"format", kFormat}, {"step", step}, {"run", run_digest_}, {"sha256", sha256_of_file(tensors)}, {"extra", extra}};
-  write_file((staging / "state.json").string(), document.dump(1));
-  sync_folder(staging.string());
-  const fs::path final = fs::path(folder_) / step_name(step);
-  fs::remove_all(final);
+  document["sha256"] = write_state(staging / "state.safetensors", tensors);
+  DurableFile about(staging / "state.json");
+  about.append(sealed(std::move(document)));
+  about.finish();
+  sync_path(staging);
+  const fs::path final = fs::path(folder_) / checkpoint_name(step);
+  if (fs::exists(final)) remove_checkpoint(final);
   fs::rename(staging, final);
-  sync_folder(folder_);
+  sync_path(folder_);
+  retire(step);
+}
 
-  const std::vector<fs::path> all = complete(folder_);
-  for (size_t i = size_t(std::max<int64_t>(keep, 1)); i < all.size(); ++i) fs::remove_all(all[i]);
+/// Checkpoints of later steps were damaged, or this step would not have come again.
+void CheckpointStore::retire(int64_t step) const {
+  std::vector<CheckpointEntry> entries = checkpoints_in(folder_);
+  const auto later = std::ranges::find_if(entries, [&](const auto& one) { return one.step > step; });
+  for (auto one = later; one != entries.end(); ++one) remove_checkpoint(one->path);
+  entries.erase(later, entries.end());
+  const auto reasons = Retention::from(policy_).reasons(entries);
+  for (const CheckpointEntry& entry : entries) {
+    if (!reasons.contains(entry.step)) remove_checkpoint(entry.path);
+  }
 }
 
 std::optional<CheckpointStore::Found> CheckpointStore::newest() const {
-  for (const fs::path& path : complete(folder_)) {
-    std::ifstream file(path / "state.json");
-    const Json document = Json::parse(file, nullptr, false);
-    const bool readable = document.is_object() && document.value("format", 0) == kFormat;
-    if (readable && document.value("run", "") != run_digest_) {
-      throw Error(path.string() + " belongs to a run with another manifest; give this run another name, or remove " +
-                  fs::path(folder_).parent_path().string());
+  const std::vector<CheckpointEntry> entries = checkpoints_in(folder_);
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (entry->document.is_object() && entry->document.value("run", "") != run_digest_) {
+      throw Error(entry->path.string() + " belongs to a run with another manifest; give this run "
+                  "another name, or remove " + fs::path(folder_).parent_path().string());
     }
-    const fs::path tensors = path / "state.safetensors";
-    if (!readable || !fs::exists(tensors) || sha256_of_file(tensors.string()) != document.value("sha256", "")) {
-      host_.log(ATTUNE_LOG_WARN, path.string() + " is damaged (its contents do not match their digest); using an older one");
+    if (const std::string fault = fault_of(*entry); !fault.empty()) {
+      host_.log(ATTUNE_LOG_WARN, entry->path.string() + " is damaged (" + fault + "); using an older one");
       continue;
     }
-    return Found{document.at("step"), path.string(), document.at("extra")};
+    return Found{entry->step, entry->path.string(), entry->document.at("numbers"),
+                 entry->document.at("metrics")};
   }
   return std::nullopt;
 }
 
-void CheckpointStore::load(const Found& found, const NamedTensors& state) const {
+void CheckpointStore::load(const Found& found, const StateTree& state) const {
   const at::NoGradGuard no_grad;
   const auto file = host_.checkpoint(found.path + "/state.safetensors");
-  for (const auto& [name, tensor] : state) {
+  if (const size_t saved = file->tensors().size(); saved != state.tensors().size()) {
+    throw Error(found.path + ": has " + std::to_string(saved) + " tensors, this run's state has " +
+                std::to_string(state.tensors().size()) + "; it is another version's");
+  }
+  for (const auto& [name, tensor] : state.tensors()) {
     file->read(name, [&, target = tensor](const attune_tensor& read) mutable {
-      target.copy_(at::from_blob(const_cast<void*>(read.data.data), at::IntArrayRef(read.shape, size_t(read.n_dims)),
-                                 at::TensorOptions(scalar_type(read.dtype))));
+      const at::IntArrayRef shape(read.shape, size_t(read.n_dims));
+      if (shape != target.sizes() || scalar_type(read.dtype) != target.scalar_type())
+        throw Error(found.path + ": " + name + " has another shape or type than in this run");
+      target.copy_(at::from_blob(const_cast<void*>(read.data.data), shape,
+                                 at::TensorOptions(target.scalar_type())));
     });
   }
+  state.restore(found.numbers);
 }
 
 }  // namespace attune

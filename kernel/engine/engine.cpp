@@ -14,7 +14,7 @@ namespace {
 class TorchEngine final : public Engine {
  public:
   Json train(const Json& run, const std::string& folder, HostServices& host) override {
-    return Trainer(std::make_unique<PreparedRun>(run, host), folder, host).run();
+    return Trainer(std::make_unique<PreparedRun>(run, host, folder), folder, host).run();
   }
 
   Json plan(const Json& run, HostServices& host, Calibrate calibrate) override {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "kernel/engine/checkpoint_store.h"
+#include "kernel/host/services/files.h"
 
 namespace attune {
 namespace fs = std::filesystem;
@@ -23,7 +24,7 @@ void write_folder(const std::string& folder, Json config, const NamedTensors& te
     config.erase("torch_dtype");
     config["dtype"] = dtype;
   }
-  write_file((staging / "config.json").string(), config.dump(2) + "\n");
+  write_atomically(staging / "config.json", config.dump(2) + "\n");
   for (const char* name : kDocuments) {
     std::string text = source.document(name);
     if (text.empty() && !tokenizer.empty()) text = host.checkpoint(tokenizer)->document(name);
@@ -33,13 +34,13 @@ void write_folder(const std::string& folder, Json config, const NamedTensors& te
       changed["pad_token"] = known.value(padding + "_token", known["pad_token"]);
       text = changed.dump(2) + "\n";
     }
-    if (!text.empty()) write_file((staging / name).string(), text);
+    if (!text.empty()) write_atomically(staging / name, text);
   }
   host.write_tensors((staging / "model.safetensors").string(), TensorViews(tensors).views, {{"format", "pt"}});
-  sync_folder(staging.string());
+  sync_path(staging);
   fs::remove_all(folder);
   fs::rename(staging, folder);
-  sync_folder(fs::path(folder).parent_path().string());
+  sync_path(fs::absolute(folder).parent_path());
 }
 
 std::string name_of(at::ScalarType type) { return type == at::kBFloat16 ? "bfloat16" : type == at::kHalf ? "float16" : "float32"; }

@@ -84,11 +84,15 @@ AdamW::Result AdamW::step(double learning_rate, double count, double clip) {
     }
     publish();
   }
+  discard();
+  return {norm, finite};
+}
+
+void AdamW::discard() {
   for (size_t i = 0; i < trainable_.size(); ++i) {
     gradient_[i].reset();
     trainable_[i].tensor.mutable_grad().reset();
   }
-  return {norm, finite};
 }
 
 void AdamW::restored() { publish(); }

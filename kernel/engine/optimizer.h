@@ -39,6 +39,9 @@ class AdamW {
   /// nothing.
   Result step(double learning_rate, double count, double clip);
 
+  /// Drops the step's gradients.
+  void discard();
+
   /// Every tensor that changes over time: master weights ("weight/NAME"), moments ("m/NAME", "v/NAME"), "steps/NAME".
   std::vector<std::pair<std::string, at::Tensor>> state() const;
   /// After state tensors were overwritten: brings the model's weights in line.

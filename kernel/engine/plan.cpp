@@ -176,7 +176,12 @@ void Planner::pass(const BatchShape& batch, int64_t recomputed, double before, b
 Json Planner::memory(const Workload& work, int64_t recomputed) {
   const double weights = double(sizes_.all) * sizes_.element, second = prepared_.second_model() ? weights : 0;
   const double optimizer = (sizes_.half ? 12.0 : 8.0) * double(sizes_.trainable), gradients = 4.0 * double(sizes_.trainable);
-  const double fixed = weights + second + optimizer;
+  // What is written beside training is a copy of the state.
+  const Json& saves = prepared_.run.at("train").at("checkpoint");
+  const bool copied = saves.value("every", int64_t(0)) > 0 && saves.value("background", true);
+  const bool moves = second > 0 && prepared_.run.at("reference").value("sync_every", int64_t(0)) > 0;
+  const double copy = copied ? 12.0 * double(sizes_.trainable) + (moves ? second : 0) : 0;
+  const double fixed = weights + second + optimizer + copy;
   Peak peak;
   peak.see(weights, {"load"});
   for (const BatchShape& batch : work.reference) {
@@ -196,6 +201,7 @@ Json Planner::memory(const Workload& work, int64_t recomputed) {
   return {{"weights", whole(weights)},
           {"second_model", whole(second)},
           {"optimizer", whole(optimizer)},
+          {"checkpoint", whole(copy)},
           {"gradients", whole(peak.phase.gradients)},
           {"activations", whole(activations)},
           {"activations_by_layer", layers},
@@ -270,8 +276,10 @@ Json Planner::plan(const Json& train, Calibrate calibrate) {
   const Json& kept = train.at("checkpoint");
   const int64_t every = kept.value("every", int64_t(0));
   const int64_t saves = every > 0 ? (work.total_steps + every - 1) / every : 1;
+  const int64_t apart = kept.value("keep_every", int64_t(0));
+  const int64_t stay = kept.value("keep", int64_t(2)) + kept.value("keep_best", int64_t(0)) + (apart > 0 ? work.total_steps / apart : 0);
   made["disk"] = {{"checkpoint", checkpoint}, {"final", final},
-                  {"total", checkpoint * (std::min(saves, kept.value("keep", int64_t(2))) + (saves > 1 ? 1 : 0)) + final}};
+                  {"total", checkpoint * (std::min(saves, stay) + (saves > 1 ? 1 : 0)) + final}};
   const Learning learning(trainable_, shape_.vocabulary);
   const Json about = {prepared_.policy.config, prepared_.policy.options.dtype, prepared_.run.value("adapter", Json()),
                       prepared_.run.at("model").value("freeze", Json())};

@@ -26,7 +26,7 @@ class Planner {
 
   /// `train` is the table [train]: tokens_per_batch and activation_checkpointing may differ from the prepared run's.
   ///   parameters, trainable_parameters
-  ///   memory    bytes: weights, second_model, optimizer, gradients, activations, activations_by_layer, head, caches, base, peak; peak_in
+  ///   memory    bytes: weights, second_model, optimizer, checkpoint, gradients, activations, activations_by_layer, head, caches, base, peak; peak_in
   ///   work      lengths, steps, batches_per_step, rows_per_step, scored_rows_per_step, rows_per_batch_at_most, flops_per_step, flops
   ///   disk      bytes: checkpoint, final, total
   ///   time      seconds: start, step, reference, saving, total; only where this machine is calibrated for the model

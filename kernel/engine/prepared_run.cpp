@@ -3,6 +3,10 @@
 
 #include <filesystem>
 
+#include "kernel/engine/kept_plan.h"
+#include "kernel/engine/reference.h"
+#include "kernel/host/services/digest.h"
+
 namespace attune {
 namespace {
 
@@ -22,9 +26,23 @@ std::string missing_data(const Json& data) {
   return "";
 }
 
+/// What identifies a run for its checkpoints: everything that changes its numbers. What to do about a step that is not
+/// finite may be changed on the way.
+std::string digest_of(const Json& run, const std::string& data, const LoadedModel& policy) {
+  Json relevant = Json::object();
+  for (const char* table : {"model", "reference", "algorithm", "optimizer", "schedule", "train", "adapter"}) {
+    if (run.contains(table)) relevant[table] = run.at(table);
+  }
+  relevant["model"].erase("path"), relevant["model"].erase("tokenizer");
+  if (relevant.contains("reference")) relevant["reference"].erase("cache");
+  for (const char* key : {"checkpoint", "evaluate", "log", "nonfinite", "nonfinite_limit"}) relevant["train"].erase(key);
+  relevant["seed"] = run.at("run").at("seed");
+  return sha256(relevant.dump() + data + weights_digest(run, policy));
+}
+
 }  // namespace
 
-PreparedRun::PreparedRun(const Json& of, HostServices& host)
+PreparedRun::PreparedRun(const Json& of, HostServices& host, const std::string& folder)
     : run(of),
       metadata(host.metadata("algorithm/1", of.at("algorithm").at("use").get<std::string>())),
       object(host.object("algorithm/1", of.at("algorithm").at("use").get<std::string>(),
@@ -40,11 +58,8 @@ PreparedRun::PreparedRun(const Json& of, HostServices& host)
   train = std::make_unique<TrainingData>(run.at("data"), "train", metadata, policy, encode, host);
   if (run.at("data").contains("eval") && table.at("evaluate").value("every", 0) > 0)
     eval = std::make_unique<TrainingData>(run.at("data"), "eval", metadata, policy, encode, host);
-  const auto tokens_of = [data = train.get()](int64_t index) {
-    const auto sample = data->at(index);
-    return sample ? int64_t(sample->ids.size()) : 0;
-  };
-  steps = std::make_unique<StepPlan>(table, run.at("data"), run.at("run").at("seed"), train->sizes(), tokens_of);
+  if (!folder.empty()) digest = digest_of(run, train->digest(), policy);
+  steps = make_plan(run, *train, folder, digest, host);
 }
 
 bool PreparedRun::second_model() const {

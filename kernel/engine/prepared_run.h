@@ -16,7 +16,8 @@ namespace attune {
 
 /// All of a training run that is there before its weights: what a plan is made from, and training goes on with.
 struct PreparedRun {
-  PreparedRun(const Json& run, HostServices& host);
+  /// `folder` is the run's, for what is kept between its starts; empty: nothing is.
+  PreparedRun(const Json& run, HostServices& host, const std::string& folder = "");
   PreparedRun(const PreparedRun&) = delete;
   PreparedRun& operator=(const PreparedRun&) = delete;
 
@@ -31,6 +32,7 @@ struct PreparedRun {
   std::unique_ptr<TrainingData> train, eval;  ///< null where the data is not there yet, as before a pipeline has run
   std::unique_ptr<StepPlan> steps;            ///< null as `train` is
   std::string missing;                        ///< why the data is not there
+  std::string digest;  ///< what identifies the run for its checkpoints; empty without a folder
 };
 
 }  // namespace attune

@@ -3,10 +3,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <filesystem>
 #include <functional>
+#include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "kernel/engine/batch.h"
@@ -14,31 +17,43 @@
 
 namespace attune {
 
-/// What a reference says of every unit of a sample (its log-likelihood, or more), computed once and kept in a file named by
-/// what it depends on: the reference's weights and dtype, the data and its encoding.
+/// What a reference says of every unit of a sample (its log-likelihood, or more), computed once and kept in a folder named by
+/// what it depends on: the reference's weights and dtype, the data and its encoding. A file is added every half minute, so that
+/// a killed process loses no more than that.
 class ReferenceScores {
  public:
   /// Numbers of packed samples, one vector per sample.
   using Scorer = std::function<std::vector<std::vector<float>>(std::span<const Encoded* const>)>;
 
-  /// `key` names the file in `folder`.
-  ReferenceScores(std::string folder, std::string key, HostServices& host);
+  /// `key` names the folder below `folder`.
+  ReferenceScores(const std::string& folder, const std::string& key, HostServices& host);
 
-  /// Computes, in micro-batches of `budget` rows, what the file lacks of `indices`, and writes the file anew. Returns how
-  /// many samples were computed.
-  int64_t complete(std::span<const int64_t> indices, TrainingData& data, const Scorer& score, int64_t budget);
-  /// Whether nothing of `indices` is missing.
-  bool has(std::span<const int64_t> indices, TrainingData& data) const;
+  /// Whether `mark_complete` was called for `plan` and its files are still there: then no sample needs to be looked up.
+  bool complete_for(const std::string& plan) const;
+  void mark_complete(const std::string& plan) const;
+  /// Computes, in micro-batches of `budget` rows, what is missing of `indices`. Samples are scored in groups that depend on
+  /// `indices` alone: a resumed process packs them as the killed one did, and gets the same bits.
+  void complete(std::span<const int64_t> indices, TrainingData& data, const Scorer& score, int64_t budget);
   /// The numbers of these samples, concatenated: fp32.
   at::Tensor of(std::span<const int64_t> indices) const;
 
  private:
-  void read();
-  void write() const;
+  /// A file: numbers of sample indices[i] are starts[i] .. starts[i + 1].
+  struct Part {
+    std::string name;
+    std::unique_ptr<Checkpoint> file;
+    std::vector<int64_t> indices, starts;  ///< indices ascend
+    std::optional<size_t> find(int64_t index) const;
+  };
+  using Scores = std::map<int64_t, std::vector<float>>;
 
-  std::string path_;
+  bool has(int64_t index) const;
+  void open(const std::string& name);
+  void add(const Scores& scores);
+
+  std::filesystem::path folder_;
   HostServices& host_;
-  std::unordered_map<int64_t, std::vector<float>> scores_;
+  std::vector<Part> parts_;
 };
 
 /// Units of packed samples under `model`, one vector per sample, without gradients.

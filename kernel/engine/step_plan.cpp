@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <numeric>
 
 #include "kernel/engine/random.h"
 #include "kernel/host/exit.h"
@@ -11,7 +11,8 @@
 namespace attune {
 
 StepPlan::StepPlan(const Json& train, const Json& data, uint64_t seed,
-                   const std::vector<int64_t>& sizes, std::function<int64_t(int64_t)> tokens_of)
+                   const std::vector<int64_t>& sizes, std::function<int64_t(int64_t)> tokens_of,
+                   std::optional<Known> known)
     : seed_(seed),
       sizes_(sizes),
       drawn_(sizes.size()),
@@ -26,6 +27,11 @@ StepPlan::StepPlan(const Json& train, const Json& data, uint64_t seed,
       weights_.resize(sizes.size()), weights_[i] = weight;
     if (!weights_.empty() && weights_[i] > 0 && sizes[i] == 0)
       throw ExitError(Exit::kData, "an entry of the mixture has no sample left");
+  }
+  if (known) {
+    ends_ = std::move(known->ends);
+    mixture_ = std::move(known->mixture);
+    return;
   }
   const int64_t steps = train.value("steps", int64_t(0)),
                 budget = train.value("tokens", int64_t(0));
@@ -92,11 +98,18 @@ std::vector<int64_t> StepPlan::samples(int64_t step) const {
 }
 
 std::vector<int64_t> StepPlan::used() const {
-  std::set<int64_t> indices;
   const int64_t end = ends_.empty() ? 0 : ends_.back();
-  for (int64_t position = 0; position < end && int64_t(indices.size()) < size_; ++position)
-    indices.insert(index_at(position));
-  return {indices.begin(), indices.end()};
+  std::vector<int64_t> indices;
+  if (weights_.empty() && end >= size_) {
+    indices.resize(size_t(size_));
+    std::iota(indices.begin(), indices.end(), int64_t(0));
+    return indices;
+  }
+  for (int64_t position = 0; position < end; ++position) indices.push_back(index_at(position));
+  std::ranges::sort(indices);
+  const auto repeated = std::ranges::unique(indices);
+  indices.erase(repeated.begin(), repeated.end());
+  return indices;
 }
 
 }  // namespace attune

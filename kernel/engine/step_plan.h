@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "kernel/host/json.h"
@@ -15,10 +16,17 @@ namespace attune {
 /// samples, or of tokens); each entry is shuffled and repeated on its own.
 class StepPlan {
  public:
+  /// What a plan found out by counting.
+  struct Known {
+    std::vector<int64_t> ends;     ///< position in the stream of samples after each step
+    std::vector<int64_t> mixture;  ///< the samples of a mixture, as far as they are used
+  };
   /// `sizes`: samples of each entry of [[data.train]]. `tokens_of` a sample, 0 where it is dropped;
   /// asked only where a length is counted in tokens.
   StepPlan(const Json& train, const Json& data, uint64_t seed, const std::vector<int64_t>& sizes,
-           std::function<int64_t(int64_t)> tokens_of);
+           std::function<int64_t(int64_t)> tokens_of, std::optional<Known> known = std::nullopt);
+
+  Known known() const { return {ends_, mixture_}; }
 
   int64_t steps() const { return int64_t(ends_.size()); }
   /// Sample indices of step 1, 2, ....

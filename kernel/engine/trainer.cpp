@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <numeric>
 
 #include "kernel/engine/device.h"
@@ -26,40 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Identifies the weights that a model starts from.
-std::string weights_digest(const Json& run, LoadedModel& model, bool from_checkpoint) {
-  const bool random = !from_checkpoint && run.at("model").value("init", "") == "random";
-  return random ? model.config.dump() + run.at("run").at("seed").dump() : model.checkpoint->digest();
-}
-
-/// What identifies a run for its checkpoints: everything that changes its numbers.
-std::string digest_of(const Json& run, const std::string& data, LoadedModel& policy) {
-  Json relevant = Json::object();
-  for (const char* table : {"model", "reference", "algorithm", "optimizer", "schedule", "train", "adapter"}) {
-    if (run.contains(table)) relevant[table] = run.at(table);
-  }
-  relevant["model"].erase("path"), relevant["model"].erase("tokenizer");
-  if (relevant.contains("reference")) relevant["reference"].erase("cache");
-  for (const char* key : {"checkpoint", "evaluate", "log"}) relevant["train"].erase(key);
-  relevant["seed"] = run.at("run").at("seed");
-  return sha256_of(relevant.dump() + data + weights_digest(run, policy, false));
-}
-
-/// The samples of a step that were not dropped.
-std::vector<int64_t> kept_of(TrainingData& data, std::span<const int64_t> indices) {
-  std::vector<int64_t> kept;
-  std::ranges::copy_if(indices, std::back_inserter(kept), [&](int64_t index) { return data.at(index) != nullptr; });
-  return kept;
-}
-
-/// Each prompt of a step with the answer of the sample before, the first with that of the last.
-std::vector<int64_t> mismatched(const TrainingData& data, std::span<const int64_t> kept) {
-  if (kept.size() == 1) throw ExitError(Exit::kData, "a step has a single sample, and this algorithm compares prompts with other samples' answers; raise samples_per_step");
-  std::vector<int64_t> indices;
-  for (size_t k = 0; k < kept.size(); ++k) indices.push_back(data.mismatched(kept[k], kept[(k + kept.size() - 1) % kept.size()]));
-  return indices;
-}
-
 /// NEFTune (Jain et al., 2024, eq. 1): uniform noise of size alpha / sqrt(rows x width) on the embeddings of each sample.
 at::Tensor embedding_noise(double alpha, uint64_t seed, int64_t step, std::span<const int64_t> indices,
                            std::span<const Encoded* const> samples, int64_t width) {
@@ -74,12 +39,6 @@ at::Tensor embedding_noise(double alpha, uint64_t seed, int64_t step, std::span<
     parts.push_back(part);
   }
   return at::cat(parts);
-}
-
-std::vector<int64_t> all_of(const TrainingData& data) {
-  std::vector<int64_t> indices(size_t(data.size()));
-  std::iota(indices.begin(), indices.end(), int64_t(0));
-  return indices;
 }
 
 }  // namespace
@@ -118,75 +77,36 @@ Trainer::Trainer(std::unique_ptr<PreparedRun> prepared, const std::string& folde
   train_.data = std::move(prepared_->train), eval_.data = std::move(prepared_->eval);
   plan_ = std::move(prepared_->steps);
   schedule_ = std::make_unique<Schedule>(run.value("schedule", Json::object()), run.at("optimizer").at("learning_rate"), plan_->steps());
-  checkpoints_ = std::make_unique<CheckpointStore>(folder + "/checkpoints", digest_of(run, train_.data->digest(), policy_), host);
+  checkpoints_ = std::make_unique<CheckpointStore>(folder + "/checkpoints", prepared_->digest, train.at("checkpoint"), host);
 }
 
 void Trainer::prepare_reference() {
   if (!needs_reference_) return;
-  const Json& reference = run_.at("reference");
-  const std::string path = reference.value("path", "");
-  const auto load = [&] {
-    LoadOptions options = load_options(run_);
-    if (!path.empty()) options.path = path;
-    return std::make_unique<LoadedModel>(load_model(options, host_));
+  reference_ = std::make_unique<Reference>(run_, algorithm_->needs(), policy_, !adapters_.empty(), host_);
+  if (!reference_->cached()) return;
+  const bool paired = algorithm_->needs().mismatched;
+  const auto with_mismatched = [&](Split& split, const std::vector<int64_t>& step, std::vector<int64_t>& indices) {
+    const auto more = split.data->mismatched(split.data->kept(step));
+    indices.insert(indices.end(), more.begin(), more.end());
   };
-  sync_every_ = reference.value("sync_every", int64_t(0));
-  if (sync_every_ > 0 && reference.value("mode", "cached") == "cached") {
-    throw ExitError(Exit::kUsage, "reference.sync_every moves a live reference: set reference.mode = \"live\"");
+  std::vector<Reference::Work> work = {{train_, prepared_->digest, [&] {
+    std::vector<int64_t> indices = plan_->used();
+    for (int64_t step = 1; paired && step <= plan_->steps(); ++step) with_mismatched(train_, plan_->samples(step), indices);
+    return indices;
+  }}};
+  if (eval_.data) {
+    work.push_back({eval_, prepared_->digest + " eval", [&] {
+      std::vector<int64_t> indices = eval_.data->all();
+      if (paired) with_mismatched(eval_, eval_.data->all(), indices);
+      return indices;
+    }});
   }
-  const bool whole = algorithm_->needs().divergence.kind != DivergenceKind::kNone;
-  top_k_ = whole ? reference.value("top_k", int64_t(0)) : 0;
-  if (whole && (reference.value("mode", "cached") == "cached") != (top_k_ > 0)) {
-    throw ExitError(Exit::kUsage, "this algorithm compares whole distributions: set reference.mode = \"live\", or keep it \"cached\" and say how "
-                                  "many of the teacher's likeliest tokens to store: reference.top_k = 64");
-  }
-  if (sync_every_ > 0 && !adapters_.empty()) {
-    throw ExitError(Exit::kUsage, "reference.sync_every moves a model towards another, which adapters do not have; take out [adapter] or sync_every");
-  }
-  if (reference.value("mode", "cached") == "live") {
-    if (adapters_.empty() || whole || !path.empty()) live_reference_ = load();
-    return;
-  }
-  const std::unique_ptr<LoadedModel> other = path.empty() ? nullptr : load();
-  LoadedModel& model = other ? *other : policy_;
-  if (top_k_ > 0 && model.model->shape().vocabulary != policy_.model->shape().vocabulary) {
-    throw ExitError(Exit::kUsage, "the teacher's vocabulary has " + std::to_string(model.model->shape().vocabulary) + " tokens, the model's " +
-                                      std::to_string(policy_.model->shape().vocabulary) + "; distillation needs one vocabulary");
-  }
-  const std::string weights = weights_digest(run_, model, other != nullptr);
-  for (Split* split : {&train_, &eval_}) {
-    if (!split->data) continue;
-    const std::string key = sha256_of(weights + split->data->digest() + run_.at("model").at("dtype").dump() +
-                                      run_.at("run").at("device").dump() + run_.at("model").value("options", Json::object()).dump() +
-                                      (top_k_ > 0 ? "top " + std::to_string(top_k_) + " " + std::to_string(algorithm_->needs().divergence.temperature) : ""));
-    std::vector<int64_t> indices = split == &train_ ? plan_->used() : all_of(*split->data);
-    if (algorithm_->needs().mismatched) {
-      const auto extend = [&](const std::vector<int64_t>& step) {
-        const auto more = mismatched(*split->data, kept_of(*split->data, step));
-        indices.insert(indices.end(), more.begin(), more.end());
-      };
-      if (split == &eval_) extend(indices);
-      for (int64_t step = 1; split == &train_ && step <= plan_->steps(); ++step) extend(plan_->samples(step));
-    }
-    split->reference = std::make_unique<ReferenceScores>(reference.at("cache"), key, host_);
-    const double temperature = algorithm_->needs().divergence.temperature;
-    const auto score = [&](std::span<const Encoded* const> part) { return top_k_ > 0 ? top_units(part, model, top_k_, temperature) : score_units(part, model); };
-    const WithoutAdapters as_it_was(policy_);
-    split->reference->complete(indices, *split->data, score, run_.at("train").at("tokens_per_batch"));
-  }
-}
-
-at::Tensor Trainer::reference_units(Split& split, std::span<const int64_t> indices, std::span<const Encoded* const> samples) {
-  if (split.reference) return split.reference->of(indices);
-  std::vector<float> all;
-  const WithoutAdapters as_it_was(policy_);
-  for (const std::vector<float>& scores : score_units(samples, live_reference_ ? *live_reference_ : policy_)) all.insert(all.end(), scores.begin(), scores.end());
-  return at::tensor(all, at::kFloat);
+  reference_->complete(work);
 }
 
 void Trainer::add_mismatched(Split& split, std::span<const int64_t> kept, const std::vector<std::vector<size_t>>& bins,
                              std::span<MicroBatch> micros) {
-  const std::vector<int64_t> indices = mismatched(*split.data, kept);
+  const std::vector<int64_t> indices = split.data->mismatched(kept);
   std::vector<std::shared_ptr<const Encoded>> held;
   std::vector<const Encoded*> samples;
   for (const int64_t index : indices) samples.push_back(held.emplace_back(split.data->at(index)).get());
@@ -197,7 +117,7 @@ void Trainer::add_mismatched(Split& split, std::span<const int64_t> kept, const 
     std::vector<int64_t> part_indices;
     for (const size_t i : bin) part.push_back(samples[i]), part_indices.push_back(indices[i]);
     const auto scores = score_units(part, policy_);
-    const at::Tensor under_reference = reference_units(split, part_indices, part);
+    const at::Tensor under_reference = reference_->units(split, part_indices, part);
     int64_t first = 0;
     for (size_t k = 0; k < bin.size(); ++k) {
       const auto units = int64_t(scores[k].size());
@@ -213,10 +133,11 @@ void Trainer::add_mismatched(Split& split, std::span<const int64_t> kept, const 
   }
 }
 
+
 Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& split, bool learn) {
   std::vector<std::shared_ptr<const Encoded>> held;
   std::vector<const Encoded*> samples;
-  const std::vector<int64_t> kept = kept_of(*split.data, indices);
+  const std::vector<int64_t> kept = split.data->kept(indices);
   for (const int64_t index : kept) samples.push_back(held.emplace_back(split.data->at(index)).get());
   const auto bins = split_by_rows(samples, run_.at("train").at("tokens_per_batch"));
   StepTotals totals;
@@ -227,45 +148,52 @@ Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& sp
     for (const size_t i : bin) part.push_back(samples[i]), part_indices.push_back(kept[i]);
     MicroBatch& micro = micros.emplace_back(pack(part, policy_.model->shape().position_axes, policy_.device));
     if (learn) micro.batch.recompute = recomputed_layers(run_.at("train"), policy_.model->shape().layers);
-    if (top_k_ > 0) {
-      const at::Tensor stored = split.reference->of(part_indices).view({micro.row_U.size(0), -1}).to(policy_.device);
+    if (reference_ && reference_->top_k() > 0) {
+      const at::Tensor stored = split.stored->of(part_indices).view({micro.row_U.size(0), -1}).to(policy_.device);
       const int64_t k = stored.size(1) / 2;
       micro.teacher_ids_UK = stored.narrow(1, 0, k).to(at::kLong);
       micro.teacher_UK = stored.narrow(1, k, k);
     }
-    if (needs_reference_ && algorithm_->needs().divergence.kind == DivergenceKind::kNone) micro.scores.reference_U = reference_units(split, part_indices, part).to(policy_.device);
+    if (reference_ && algorithm_->needs().divergence.kind == DivergenceKind::kNone) micro.scores.reference_U = reference_->units(split, part_indices, part).to(policy_.device);
     if (const double alpha = run_.at("train").value("neftune_alpha", 0.0); learn && alpha > 0) {
       const uint64_t seed = run_.at("run").at("seed");
-      micro.batch.noise_ND = embedding_noise(alpha, seed, step_, part_indices, part, policy_.model->shape().width).to(policy_.device);
+      micro.batch.noise_ND = embedding_noise(alpha, seed, at_.step, part_indices, part, policy_.model->shape().width).to(policy_.device);
     }
     totals.rows += micro.rows;
     totals.units += micro.row_U.size(0);
   }
   if (algorithm_->needs().mismatched) add_mismatched(split, kept, bins, micros);
-  static_cast<StepLoss&>(totals) = step_loss(*algorithm_, {*policy_.model, policy_.value, live_reference_ ? live_reference_->model : nullptr}, micros, learn, [&] { optimizer_->accumulate(); });
+  const Policy policy{*policy_.model, policy_.value, reference_ ? reference_->live() : nullptr};
+  static_cast<StepLoss&>(totals) = step_loss(*algorithm_, policy, micros, learn, [&] { optimizer_->accumulate(); });
   return totals;
 }
 
-Json Trainer::train_step(int64_t step) {
+Json Trainer::train_step() {
   const auto started = Clock::now();
-  step_ = step;
+  const int64_t step = ++at_.step;
+  NamedTensors remembered;
+  for (const auto& [name, tensor] : algorithm_->state()) remembered.emplace_back(name, tensor.clone());
   const StepTotals totals = pass(plan_->samples(step), train_, true);
   if (totals.count == 0) throw ExitError(Exit::kData, "step " + std::to_string(step) + " has nothing to learn from: every row was dropped");
-  if (!std::isfinite(totals.numerator)) {
-    throw Error("step " + std::to_string(step) + ": the loss is " + std::to_string(totals.numerator) +
-                "; lower optimizer.learning_rate or look at the rows of this step; the last checkpoint is whole");
-  }
+  const bool finite = std::isfinite(totals.numerator);
   std::unique_ptr<StepAudit> audit;
-  if (step == 1) audit = std::make_unique<StepAudit>(policy_.parameters, *optimizer_);
+  if (at_.updates == 0 && finite) audit = std::make_unique<StepAudit>(policy_.parameters, *optimizer_);
   const double learning_rate = schedule_->at(step);
-  const AdamW::Result update = optimizer_->step(learning_rate, totals.count, run_.at("train").at("clip"));
-  if (!update.finite) {
-    throw Error("step " + std::to_string(step) + ": the gradient is not finite, the weights are unchanged; lower " +
-                "optimizer.learning_rate or look at the rows of this step; the last checkpoint is whole");
+  AdamW::Result update{NAN, false};
+  if (finite) update = optimizer_->step(learning_rate, totals.count, run_.at("train").at("clip"));
+  if (update.finite) {
+    if (audit) audit->verify();
+    ++at_.updates;
+    at_.skipped_in_a_row = 0;
+    if (reference_) reference_->move(step);
+  } else {
+    skip(finite ? "the gradient is not finite" : "the loss is " + std::to_string(totals.numerator), remembered);
   }
-  if (audit) audit->verify();
-  move_reference(step);
-  tokens_ += double(totals.rows);
+  at_.tokens += double(totals.rows);
+  at_.hash.add(totals.numerator);
+  at_.hash.add(update.gradient_norm);
+  at_.hash.add(algorithm_->state());
+  at_.hash.add_sample(optimizer_->masters(), step);
 
   const double seconds = seconds_since(started);
   Json row = totals.means();
@@ -273,40 +201,89 @@ Json Trainer::train_step(int64_t step) {
   row["gradient_norm"] = update.gradient_norm;
   row["tokens"] = totals.rows;
   row["scored_tokens"] = totals.units;
+  if (at_.skipped > 0) row["skipped_steps"] = at_.skipped;
+  row["state_hash"] = at_.hash.hex();
   row["tokens_per_s"] = double(totals.rows) / seconds;
   row["seconds"] = seconds;
   row["memory_mb"] = double(peak_memory()) / 1e6;
   return row;
 }
 
+/// Leaves everything as it was before the step, or ends the run, as train.nonfinite says.
+void Trainer::skip(const std::string& what, const NamedTensors& remembered) {
+  const Json& train = run_.at("train");
+  const std::string step = "step " + std::to_string(at_.step) + ": " + what;
+  if (train.value("nonfinite", "stop") == "stop") {
+    throw Error(step + ", the weights are unchanged; lower optimizer.learning_rate, look at the rows of this step, or go on "
+                "without such steps: train.nonfinite = \"skip\"");
+  }
+  const int64_t limit = train.value("nonfinite_limit", int64_t(10));
+  if (++at_.skipped_in_a_row > limit) {
+    throw Error(step + ", as in the " + std::to_string(limit) + " steps before, the most that train.nonfinite_limit lets pass; lower "
+                "optimizer.learning_rate, or go back to an older checkpoint");
+  }
+  ++at_.skipped;
+  optimizer_->discard();
+  const at::NoGradGuard no_grad;
+  const NamedTensors now = algorithm_->state();
+  for (size_t i = 0; i < remembered.size(); ++i) at::Tensor(now.at(i).second).copy_(remembered[i].second);
+  host_.log(ATTUNE_LOG_WARN, step + "; skipped");
+}
+
 Json Trainer::evaluate() {
   Json row = Json::object();
-  const Json means = pass(all_of(*eval_.data), eval_, false).means();
+  const Json means = pass(eval_.data->all(), eval_, false).means();
   for (const auto& [name, value] : means.items()) row["eval/" + name] = value;
   return row;
 }
 
-void Trainer::move_reference(int64_t step) {
-  if (sync_every_ == 0 || step % sync_every_ != 0) return;
-  const at::NoGradGuard no_grad;
-  const double share = run_.at("reference").at("sync_mixup");
-  for (size_t i = 0; i < policy_.parameters.size(); ++i) {
-    at::Tensor reference = live_reference_->parameters[i].tensor;
-    reference.lerp_(policy_.parameters[i].tensor.to(reference.scalar_type()), share);
+StateTree Trainer::state() {
+  StateTree tree;
+  tree.add("optimizer", optimizer_->state());
+  tree.add("algorithm", algorithm_->state());
+  if (reference_) tree.add("reference", reference_->state());
+  tree.add("step", at_.step);  // The cursor of data, schedule, random streams and metrics.
+  tree.add("updates", at_.updates);
+  tree.add("tokens", at_.tokens);
+  tree.add("skipped", at_.skipped);
+  tree.add("skipped_in_a_row", at_.skipped_in_a_row);
+  tree.add("hash", [this] { return Json(at_.hash.hex()); }, [this](const Json& saved) { at_.hash.restore(saved); });
+  for (Split* split : {&train_, &eval_}) {
+    if (!split->data) continue;
+    tree.add(split == &train_ ? "dropped" : "dropped_eval", [split] { return split->data->dropped_samples(); },
+             [split](const Json& saved) { split->data->restore_dropped(saved); });
   }
+  return tree;
 }
 
-NamedTensors Trainer::state() {
-  NamedTensors all = optimizer_->state();
-  if (sync_every_ > 0) {
-    for (const Parameter& parameter : live_reference_->parameters) all.emplace_back("reference/" + parameter.name, parameter.tensor);
+void Trainer::resume() {
+  if (const auto found = checkpoints_->newest()) {
+    checkpoints_->load(*found, state());
+    optimizer_->restored();
+    last_ = found->metrics;
+    host_.log(ATTUNE_LOG_INFO, "resuming from " + found->path);
   }
-  for (auto& [name, tensor] : algorithm_->state()) all.emplace_back("algorithm/" + name, tensor);
-  return all;
+  host_.rewind_metrics(at_.step);
 }
 
-void Trainer::save(int64_t step) {
-  checkpoints_->save(step, state(), {{"tokens", tokens_}}, run_.at("train").at("checkpoint").value("keep", int64_t(2)));
+/// The last step, and one after which the run ends, are written at once: nothing changes meanwhile.
+void Trainer::save(bool at_once) {
+  host_.sync_metrics();
+  const bool background = !at_once && run_.at("train").at("checkpoint").value("background", true);
+  checkpoints_->save(at_.step, state(), last_, background ? CheckpointStore::When::kInBackground : CheckpointStore::When::kNow);
+}
+
+/// A misspelt metric must not be found out when the best checkpoint is gone.
+void Trainer::require_best() const {
+  const Retention kept = Retention::from(run_.at("train").at("checkpoint"));
+  std::string known;
+  bool evaluated = false;
+  for (const auto& [name, value] : last_.items()) {
+    known += (known.empty() ? "" : ", ") + name;
+    evaluated |= name.starts_with("eval/");
+  }
+  if (kept.keep_best == 0 || last_.contains(kept.best) || (kept.best.starts_with("eval/") && !evaluated)) return;
+  throw ExitError(Exit::kUsage, "train.checkpoint.best: there is no metric \"" + kept.best + "\"; there are " + known);
 }
 
 std::vector<Parameter> Trainer::choose_trainable() {
@@ -342,39 +319,37 @@ Json Trainer::run() {
   const std::vector<Parameter> trainable = choose_trainable();
   optimizer_ = std::make_unique<AdamW>(trainable, run_.at("optimizer"));
 
-  int64_t step = 0;
-  if (const auto found = checkpoints_->newest()) {
-    checkpoints_->load(*found, state());
-    optimizer_->restored();
-    step = found->step;
-    tokens_ = found->extra.value("tokens", 0.0);
-    host_.log(ATTUNE_LOG_INFO, "resuming from " + found->path);
-  }
-  host_.rewind_metrics(step);
+  resume();
+
   const int64_t steps = plan_->steps(), every = run_.at("train").at("checkpoint").value("every", int64_t(0));
   const int64_t evaluate_every = run_.at("train").at("evaluate").value("every", int64_t(0));
   const auto training = Clock::now();
   double learned = 0;
-  Json last = Json::object();
-  while (step < steps) {
-    last = train_step(++step);
-    learned += last.at("tokens").get<double>();
-    if (eval_.data && (step % evaluate_every == 0 || step == steps)) last.update(evaluate());
-    host_.metrics(step, last);
+  while (at_.step < steps) {
+    last_ = train_step();
+    const int64_t step = at_.step;
+    learned += last_.at("tokens").get<double>();
+    if (eval_.data && (step % evaluate_every == 0 || step == steps)) last_.update(evaluate());
+    require_best();
+    host_.metrics(step, last_);
+    checkpoints_->check();
+    const int signal = host_.stop_requested();
+    if (step == steps || signal != 0 || (every > 0 && step % every == 0)) save(step == steps || signal != 0);
+    if (signal != 0 && step < steps) throw stopped_by(signal, "after step " + std::to_string(step) + ", which is saved");
     host_.progress("train", step, steps);
-    if (step == steps || (every > 0 && step % every == 0)) save(step);
   }
   const double seconds = seconds_since(training);
   write_final(trainable);
   return {{"steps", steps},
           {"epochs", plan_->epochs()},
           {"formula", algorithm_->formula()},
-          {"loss", last.value("loss", Json())},
-          {"tokens", tokens_},
+          {"loss", last_.value("loss", Json())},
+          {"tokens", at_.tokens},
           {"tokens_per_s", learned > 0 ? Json(learned / seconds) : Json()},
           {"reference_seconds", reference_seconds},
           {"train_seconds", seconds},
           {"dropped_rows", train_.data->dropped()},
+          {"skipped_steps", at_.skipped},
           {"peak_memory_bytes", peak_memory()},
           {"planned_memory_bytes", planned_.at("memory").at("peak")},
           {"planned_seconds", planned_.contains("time") ? planned_["time"].at("total_s") : Json()},

@@ -11,7 +11,9 @@
 #include "kernel/engine/loaded_model.h"
 #include "kernel/engine/optimizer.h"
 #include "kernel/engine/prepared_run.h"
-#include "kernel/engine/reference_scores.h"
+#include "kernel/engine/reference.h"
+#include "kernel/engine/state_hash.h"
+#include "kernel/engine/state_tree.h"
 #include "kernel/engine/step_plan.h"
 #include "kernel/engine/training_data.h"
 #include "kernel/host/engine_api.h"
@@ -28,22 +30,17 @@ class Trainer {
  private:
   struct StepTotals;
 
-  /// Data and what the reference makes of it.
-  struct Split {
-    std::unique_ptr<TrainingData> data;
-    std::unique_ptr<ReferenceScores> reference;
-  };
-
   void prepare_reference();
   StepTotals pass(const std::vector<int64_t>& indices, Split& split, bool learn);
-  at::Tensor reference_units(Split& split, std::span<const int64_t> indices, std::span<const Encoded* const> samples);
   void add_mismatched(Split& split, std::span<const int64_t> kept, const std::vector<std::vector<size_t>>& bins,
                       std::span<MicroBatch> micros);
-  Json train_step(int64_t step);
+  Json train_step();
+  void skip(const std::string& what, const NamedTensors& remembered);
   Json evaluate();
-  void move_reference(int64_t step);
-  NamedTensors state();
-  void save(int64_t step);
+  StateTree state();
+  void resume();
+  void save(bool at_once);
+  void require_best() const;
   std::vector<Parameter> choose_trainable();
   void write_final(const std::vector<Parameter>& trainable);
 
@@ -52,20 +49,26 @@ class Trainer {
   const std::string folder_;
   HostServices& host_;
   LoadedModel& policy_;
-  std::unique_ptr<LoadedModel> live_reference_;
   AdapterOptions adapter_options_;
   std::vector<Parameter> adapters_;  ///< parameters of low-rank adapters; none: the model itself is trained
-  int64_t top_k_ = 0;  ///< tokens of the teacher that are stored for each unit; 0: its distribution is not stored
   Algorithm* algorithm_ = nullptr;
+  bool needs_reference_ = false;
   Split train_, eval_;
+  std::unique_ptr<Reference> reference_;  ///< null: the algorithm needs none
   std::unique_ptr<StepPlan> plan_;
   std::unique_ptr<AdamW> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<CheckpointStore> checkpoints_;
-  bool needs_reference_ = false;
-  int64_t sync_every_ = 0, step_ = 0;
-  double tokens_ = 0;  ///< rows trained on so far
-  Json planned_;       ///< Planner::plan()
+  Json planned_;  ///< Planner::plan()
+  Json last_ = Json::object();  ///< metrics of the newest step
+
+  /// What changes from step to step besides tensors; state() declares each.
+  struct Progress {
+    int64_t step = 0, updates = 0;
+    double tokens = 0;  ///< rows trained on
+    int64_t skipped = 0, skipped_in_a_row = 0;  ///< steps that were not finite
+    StateHash hash;
+  } at_;
 };
 
 }  // namespace attune

@@ -2,6 +2,7 @@
 #include "kernel/engine/training_data.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "kernel/host/exit.h"
 
@@ -75,9 +76,43 @@ std::shared_ptr<const Encoded> TrainingData::at(int64_t index) {
   return made;
 }
 
+std::vector<int64_t> TrainingData::all() const {
+  std::vector<int64_t> indices(size_t(size_), 0);
+  std::iota(indices.begin(), indices.end(), int64_t(0));
+  return indices;
+}
+
+std::vector<int64_t> TrainingData::kept(std::span<const int64_t> indices) {
+  std::vector<int64_t> kept;
+  std::ranges::copy_if(indices, std::back_inserter(kept), [&](int64_t index) { return at(index) != nullptr; });
+  return kept;
+}
+
+std::vector<int64_t> TrainingData::mismatched(std::span<const int64_t> kept) const {
+  if (kept.size() == 1) {
+    throw ExitError(Exit::kData, "a step has a single sample, and this algorithm compares prompts with other samples' answers; raise samples_per_step");
+  }
+  std::vector<int64_t> indices;
+  for (size_t k = 0; k < kept.size(); ++k) indices.push_back(mismatched(kept[k], kept[(k + kept.size() - 1) % kept.size()]));
+  return indices;
+}
+
+Json TrainingData::dropped_samples() const {
+  Json samples = Json::object();
+  for (const auto& [index, why] : dropped_) samples[std::to_string(index)] = why;
+  return samples;
+}
+
+void TrainingData::restore_dropped(const Json& samples) {
+  for (const auto& [text, why] : samples.items()) {
+    const int64_t index = std::stoll(text);
+    if (dropped_.emplace(index, why.get<std::string>()).second) ++source_of(row_of(index)).dropped;
+  }
+}
+
 void TrainingData::drop(int64_t index, const std::string& why) {
-  Source& source = source_of(index < size_ ? index : index / size_ - 1);
-  const std::string row = source.samples->describe((index < size_ ? index : index / size_ - 1) - source.first) + ": " + why;
+  Source& source = source_of(row_of(index));
+  const std::string row = source.samples->describe(row_of(index) - source.first) + ": " + why;
   dropped_[index] = why;
   const double allowed = source.max_dropped * double(source.samples->size());
   if (double(++source.dropped) > allowed) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -32,9 +34,17 @@ class TrainingData {
   std::shared_ptr<const Encoded> at(int64_t index);
   /// The index, beyond size(), of a sample made of one sample's prompt and another's best answer.
   int64_t mismatched(int64_t prompt, int64_t answer) const { return size_ * (1 + prompt) + answer; }
+  /// Every index; and those of `indices` whose samples were not dropped.
+  std::vector<int64_t> all() const;
+  std::vector<int64_t> kept(std::span<const int64_t> indices);
+  /// Each prompt of a step with the answer of the sample before, the first with that of the last.
+  std::vector<int64_t> mismatched(std::span<const int64_t> kept) const;
   /// Identifies data, rendering and encoding.
   std::string digest() const { return digest_; }
   int64_t dropped() const { return int64_t(dropped_.size()); }
+  /// index -> why, of the samples that were dropped so far: they count against what the manifest allows.
+  Json dropped_samples() const;
+  void restore_dropped(const Json& samples);
 
  private:
   struct Source {
@@ -44,6 +54,8 @@ class TrainingData {
     int64_t dropped = 0;
   };
   Source& source_of(int64_t index);
+  /// The sample whose prompt an index is of.
+  int64_t row_of(int64_t index) const { return index < size_ ? index : index / size_ - 1; }
   SampleBuilder sample(int64_t index);
   void drop(int64_t index, const std::string& why);
 
@@ -55,7 +67,7 @@ class TrainingData {
   std::string digest_;
   int64_t size_ = 0, kept_rows_ = 0;
   std::unordered_map<int64_t, std::shared_ptr<const Encoded>> encoded_;
-  std::unordered_map<int64_t, std::string> dropped_;
+  std::map<int64_t, std::string> dropped_;
 };
 
 }  // namespace attune

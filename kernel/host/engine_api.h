@@ -75,8 +75,13 @@ class HostServices {
   virtual void metrics(int64_t step, const Json& row) = 0;
   /// After a resume: rows of later steps than `step` are dropped from metrics.jsonl.
   virtual void rewind_metrics(int64_t step) = 0;
+  /// Before a checkpoint is written: what was said so far must outlast it.
+  virtual void sync_metrics() {}
   /// Progress of a phase ("train", "reference", "evaluate", "generate").
+  /// Throws ExitError where a signal asks to stop, except in "train", which asks `stop_requested` and saves first.
   virtual void progress(std::string_view phase, int64_t done, int64_t total) = 0;
+  /// The signal that asks to stop; 0: none does.
+  virtual int stop_requested() const { return 0; }
   virtual void log(int level, std::string_view message) = 0;  ///< ATTUNE_LOG_*
   /// This machine: "cpu", "cores", "memory_bytes"; "cache": the folder for what is measured once, "" where there is none.
   virtual Json machine() { return Json::object(); }

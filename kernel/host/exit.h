@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <csignal>
+
 #include "attune/error.h"
 
 namespace attune {
@@ -18,5 +20,12 @@ class ExitError : public Error {
  private:
   Exit exit_;
 };
+
+/// A run that a signal ended in good order. The exit code is the one that a shell gives a process that
+/// the signal killed, 128 + signal: schedulers know it as "was told to stop", not as a failure.
+inline ExitError stopped_by(int signal, const std::string& where = "") {
+  const std::string name = signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : signal == SIGUSR1 ? "SIGUSR1" : "signal " + std::to_string(signal);
+  return {Exit(128 + signal), "stopped by " + name + (where.empty() ? "" : " ") + where + "; run the same command again to go on"};
+}
 
 }  // namespace attune

@@ -20,12 +20,13 @@ namespace {
 
 using attune::Exit;
 
-std::atomic<bool> interrupted = false;
+std::atomic<int> stop_signal = 0;
 
-/// The first signal asks the run to stop at a good place; the second one ends the process.
+/// A signal asks the run to stop at a good place. A second SIGINT ends the process: a person asks
+/// again who cannot wait; a scheduler may repeat itself, and has SIGKILL.
 extern "C" void on_signal(int number) {
-  interrupted.store(true);
-  ::signal(number, SIG_DFL);
+  stop_signal.store(number);
+  if (number == SIGINT) ::signal(number, SIG_DFL);
 }
 
 std::string variable(const char* name) {
@@ -79,7 +80,7 @@ int run(int argc, char** argv) {
   console.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   console.err_is_terminal = ::isatty(STDERR_FILENO) == 1 && variable("TERM") != "dumb";
   console.color = console.out_is_terminal && variable("NO_COLOR").empty();
-  console.interrupted = &interrupted;
+  console.signal = &stop_signal;
 
   std::error_code unknown;
   const auto executable = std::filesystem::read_symlink("/proc/self/exe", unknown);
@@ -107,8 +108,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // Threads that wait give way soon: beside another busy process, spinning ones make small runs forty times slower.
   setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
-  ::signal(SIGINT, &on_signal);
-  ::signal(SIGTERM, &on_signal);
+  for (const int number : {SIGINT, SIGTERM, SIGUSR1}) ::signal(number, &on_signal);
   std::ios::sync_with_stdio(false);
   try {
     return run(argc, argv);

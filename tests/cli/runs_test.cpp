@@ -71,6 +71,30 @@ TEST_F(RunsTest, AreCompared) {
                   "pairs.jsonl: there is no such folder"));
 }
 
+TEST_F(RunsTest, TheFirstStepWithOtherBitsIsNamed) {
+  ASSERT_EQ(attune("run run.toml --quiet --set 'run.name=\"again\"'").code, 0);
+  ASSERT_EQ(attune("run run.toml --quiet --set 'run.name=\"warm\"' --set 'schedule.use=\"linear\"'").code, 0);
+
+  const Outcome outcome = attune("runs compare runs/tiny runs/again runs/warm");
+
+  EXPECT_TRUE(has(outcome.text, "runs/again: the same bits as runs/tiny up to step 6")) << outcome.text;
+  EXPECT_TRUE(has(outcome.text, "runs/warm: other bits than runs/tiny from step 2 on")) << outcome.text;  // Step 1 has the full rate.
+}
+
+TEST_F(RunsTest, TheBestAndThoseForGoodAreListedAndNotPruned) {
+  fs::remove_all(folder.path / "runs");
+  ASSERT_EQ(attune("run run.toml --quiet --set 'train.checkpoint={every=1, keep=3, keep_every=3, keep_best=1, best=\"gradient_norm\", best_is=\"highest\"}'").code, 0);
+
+  const Outcome list = attune("checkpoints list runs/tiny");
+  EXPECT_TRUE(has(list.text, "best gradient_norm") && has(list.text, "every 3") && has(list.text, "newest")) << list.text;
+  EXPECT_TRUE(has(attune("checkpoints prune runs/tiny").text, "3 kept"));
+  EXPECT_TRUE(has(attune("checkpoints prune runs/tiny --newest-only").text, "1 kept"));
+  EXPECT_EQ(attune("run run.toml --quiet --set run.name=other --set 'train.checkpoint={every=1, keep_best=1, best=\"los\"}'").code, 2);
+  const Outcome misspelt = attune("run run.toml --quiet --set 'run.name=\"other\"' --set 'train.checkpoint={every=1, keep_best=1, best=\"los\"}'");
+  EXPECT_EQ(misspelt.code, 1);
+  EXPECT_TRUE(has(misspelt.text, "there is no metric \"los\"; there are loss, ")) << misspelt.text;
+}
+
 TEST_F(RunsTest, OnePageShowsThemAll) {
   more_runs();
   ASSERT_EQ(attune("report runs --out page.html").code, 0);

@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "attune/error.h"
+
 namespace attune {
 namespace {
 
@@ -101,6 +103,25 @@ TEST(StepPlan, RefusesDataWithoutATokenToLearnFrom) {
   const auto none = [](int64_t) { return int64_t(0); };
   EXPECT_THROW(StepPlan({{"tokens", 10}, {"samples_per_step", 2}}, data_of({0}), 1, {5}, none),
                Error);
+}
+
+TEST(StepPlan, OneThatIsKnownAsksForNoLength) {
+  const Json train = {{"steps", 50}, {"tokens_per_step", 40}}, data = data_of({1, 2}, "tokens");
+  const StepPlan counted(train, data, 3, {20, 30}, digit);
+
+  const StepPlan known(
+      train, data, 3, {20, 30}, [](int64_t) -> int64_t { throw Error("asked"); }, counted.known());
+
+  EXPECT_EQ(all(known), all(counted));
+  EXPECT_EQ(known.used(), counted.used());
+}
+
+TEST(StepPlan, TenMillionSamplesArePlannedWithoutAList) {
+  const StepPlan plan({{"epochs", 1.0}, {"samples_per_step", 8}}, data_of({0}), 3, {10'000'000}, digit);
+
+  EXPECT_EQ(plan.steps(), 1'250'000);
+  EXPECT_EQ(plan.samples(1'000'000).size(), 8u);
+  EXPECT_EQ(plan.used().size(), 10'000'000u);
 }
 
 }  // namespace

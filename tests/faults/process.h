@@ -54,16 +54,21 @@ class Attune {
   }
   /// Exit code, or minus the signal.
   int wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    if (!ended_) waitpid(pid_, &status_, 0);
+    ended_ = true;
+    return WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_);
   }
-  void kill() const { ::kill(pid_, SIGKILL); }
+  bool ended() { return ended_ = ended_ || waitpid(pid_, &status_, WNOHANG) == pid_; }
+  void kill(int signal = SIGKILL) {
+    if (!ended()) ::kill(pid_, signal);
+  }
   std::string printed() const { return read_file(output_); }
 
  private:
   fs::path output_;
   pid_t pid_;
+  int status_ = 0;
+  bool ended_ = false;
 };
 
 }  // namespace attune::testing

@@ -7,8 +7,16 @@
 
 namespace attune::testing {
 
-/// Pairs and a DPO manifest on the tiny model of configs/tiny, from random weights: `steps` steps, a checkpoint every few.
-inline fs::path write_tiny_run(const fs::path& folder, int steps, int every, const std::string& more = "") {
+/// A method on the tiny model of configs/tiny: what differs in its manifest.
+struct TinyMethod {
+  std::string name = "dpo";
+  std::string algorithm = "use = \"dpo\"";
+  std::string columns = "prompt = \"question\", chosen = \"better\", rejected = \"worse\"";
+  std::string more = "";  ///< tables
+};
+
+/// Pairs and a manifest, from random weights: `steps` steps, a checkpoint every few.
+inline fs::path write_tiny_run(const fs::path& folder, int steps, int every, const std::string& more = "", const TinyMethod& method = {}) {
   std::string rows;
   for (int i = 0; i < 24; ++i) {
     const std::string n = std::to_string(i);
@@ -28,12 +36,13 @@ init = "random"
 [[data.train]]
 use = "columns"
 path = "pairs.jsonl"
-columns = { prompt = "question", chosen = "better", rejected = "worse" }
+columns = { )" + method.columns + R"( }
 [algorithm]
-use = "dpo"
+)" + method.algorithm + R"(
 [optimizer]
 use = "adamw"
 learning_rate = 1e-3
+)" + method.more + R"(
 [train]
 steps = )" + std::to_string(steps) + R"(
 samples_per_step = 4

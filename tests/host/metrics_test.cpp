@@ -42,6 +42,22 @@ TEST(Metrics, RewindDropsATornRowThatIsCompleteJson) {
   EXPECT_EQ(read(folder / "metrics.jsonl"), "{\"step\":1}\n");
 }
 
+TEST(Metrics, RewindFindsItsRowFarFromTheEnd) {
+  const ScratchFolder folder;
+  std::string text, kept;
+  for (int step = 1; step <= 3000; ++step) {
+    text += Json{{"step", step}, {"note", std::string(size_t(step % 300), 'x')}}.dump() + "\n";
+    if (step <= 17) kept = text;
+  }
+  for (const int step : {17, 0, 3000, 5000}) {
+    write(folder / "metrics.jsonl", text);
+
+    MetricsFile(folder / "metrics.jsonl").rewind(step);
+
+    EXPECT_EQ(read(folder / "metrics.jsonl"), step == 17 ? kept : step == 0 ? "" : text) << step;
+  }
+}
+
 TEST(Metrics, RewindWorksOnAnOpenFile) {
   const ScratchFolder folder;
   MetricsFile metrics(folder / "metrics.jsonl");

@@ -15,12 +15,15 @@ std::vector<int64_t>& fake_rows() {
   return rows;
 }
 
+constexpr int64_t kTorn = 1'000'000;  ///< a row that cannot be read
+
 class NumberReader {
  public:
   explicit NumberReader(Value) {}
   int64_t count() { return static_cast<int64_t>(fake_rows().size()); }
   void read(int64_t first, int64_t n, const ValueSink& emit) {
     for (int64_t i = first; i < first + n; ++i) {
+      if (fake_rows()[static_cast<size_t>(i)] == kTorn) throw Error("no JSON");
       Arena arena;
       emit(arena.map({{"number", Arena::integer(fake_rows()[static_cast<size_t>(i)])}}));
     }
@@ -30,8 +33,10 @@ class NumberReader {
 /// As many samples as the row's number; a negative one does not map.
 class Repeat {
  public:
+  static inline int64_t mapped = 0;
   explicit Repeat(Value) {}
   void map(Value record, const SampleSink& emit) const {
+    ++mapped;
     const int64_t number = record["number"].integer();
     if (number < 0) throw Error("`number`: expected at least 0, found " + std::to_string(number));
     for (int64_t i = 0; i < number; ++i) {
@@ -69,7 +74,7 @@ class SamplesTest : public ::testing::Test {
   std::unique_ptr<SampleSource> open(std::vector<int64_t> rows, double max_dropped = 0,
                                      int64_t limit = 0) {
     fake_rows() = std::move(rows);
-    return open_samples(plugins<Dataset>(), {folder / "rows.jsonl", "repeat 1", limit, max_dropped, stream},
+    return open_samples(plugins<Dataset>(), {folder / "rows.jsonl", "repeat 1", limit, max_dropped, stream, index},
                         [this](const std::vector<DroppedRow>& rows) { dropped = rows; });
   }
   std::string refusal(std::vector<int64_t> rows, double max_dropped = 0) {
@@ -89,6 +94,7 @@ class SamplesTest : public ::testing::Test {
   ScratchFolder folder;
   std::vector<std::string> files = {"rows.jsonl"};
   bool stream = false;
+  std::filesystem::path index;
   std::vector<DroppedRow> dropped;
 };
 
@@ -131,6 +137,40 @@ TEST_F(SamplesTest, TheManifestBoundsTheLoss) {
   ASSERT_EQ(dropped.size(), 1u);
   EXPECT_EQ(dropped[0].row, "rows.jsonl row 2");
   EXPECT_NE(refusal({1, -1, -1, 1}, 0.25), "");
+}
+
+TEST_F(SamplesTest, ARowThatCannotBeReadCountsAsOneThatDoesNotMap) {
+  EXPECT_NE(refusal({1, kTorn, 1, 1}).find("rows.jsonl row 2: no JSON"), std::string::npos);
+  const auto source = open({kTorn, 2, kTorn, kTorn, 1}, 0.6);
+
+  EXPECT_EQ(source->size(), 3);
+  EXPECT_EQ(dropped.size(), 3u);
+  EXPECT_EQ(text(*source, 1), "2/1");
+  EXPECT_EQ(source->describe(2), "rows.jsonl row 5");
+}
+
+TEST_F(SamplesTest, ManyRowsAreMappedOnceInARunsFolder) {
+  index = folder / "index";
+  std::vector<int64_t> rows(60'000, 1);
+  rows[50'001] = -1, rows[50'002] = 3, rows[7] = 0;
+  const auto first = open(rows, 0.01);
+  const int64_t mapped = Repeat::mapped;
+
+  const auto again = open(rows, 0.01);
+
+  EXPECT_EQ(Repeat::mapped, mapped);
+  EXPECT_EQ(again->size(), first->size());
+  EXPECT_EQ(dropped.size(), 1u);
+  for (const int64_t i : {0, 6, 7, 50'000, 50'001, 50'002, 50'003, 59'999}) {
+    EXPECT_EQ(again->describe(i), first->describe(i)) << i;
+    EXPECT_EQ(string(again->at(i).c().id), string(first->at(i).c().id)) << i;
+  }
+  EXPECT_NE(refusal(rows).find("1 of 60000 rows"), std::string::npos);
+  // What was kept of another mapping, or is damaged, is not used.
+  for (const auto& entry : std::filesystem::directory_iterator(index))
+    if (entry.path().extension() == ".json") write(entry.path().string(), "{");
+  open(rows, 0.01);
+  EXPECT_GT(Repeat::mapped, mapped);
 }
 
 TEST_F(SamplesTest, NoSamplesAtAllIsAnError) {

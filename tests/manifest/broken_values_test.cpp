@@ -124,6 +124,48 @@ error: `every` asks for evaluations
    = help: add [[data.eval]], or take it out
 )"},
 
+{"BestCheckpointsWithoutAMetric",
+train_with("[train]", R"([train]
+steps = 2
+samples_per_step = 4
+checkpoint = { every = 2, keep_best = 1 }
+)"),
+R"(
+error: `keep_best` keeps the best checkpoints by a metric
+  --> run.toml:17:27
+17 | checkpoint = { every = 2, keep_best = 1 }
+   |                           ^^^^^^^^^ `best` names none
+   = help: for example best = "eval/loss"
+)"},
+
+{"BestCheckpointsByAnEvaluationThatNeverComes",
+train_with("[train]", R"([train]
+steps = 2
+samples_per_step = 4
+checkpoint = { every = 2, keep_best = 1, best = "eval/loss" }
+)"),
+R"(
+error: `eval/loss` must be known at each checkpoint
+  --> run.toml:17:42
+17 | checkpoint = { every = 2, keep_best = 1, best = "eval/loss" }
+   |                                          ^^^^ train.evaluate.every is 0: never
+   = help: make checkpoint.every a multiple of evaluate.every
+)"},
+
+{"CheckpointsKeptThatAreNotWritten",
+train_with("[train]", R"([train]
+steps = 2
+samples_per_step = 4
+checkpoint = { every = 3, keep_every = 10 }
+)"),
+R"(
+error: `keep_every` keeps checkpoints that are written
+  --> run.toml:17:27
+17 | checkpoint = { every = 3, keep_every = 10 }
+   |                           ^^^^^^^^^^ `every` is 3
+   = help: make keep_every a multiple of every
+)"},
+
 {"OptionOfTheWrongType",
 train_with("[algorithm]", R"([algorithm]
 use = "dpo"

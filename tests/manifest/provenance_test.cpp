@@ -191,7 +191,7 @@ TEST(Set, ReachesTablesListsAndOptions) {
   EXPECT_EQ(resolved["train"]["steps"], 50);
   EXPECT_EQ(resolved["data"]["train"][0]["path"], folder.path("x.jsonl"));
   EXPECT_EQ(resolved["algorithm"]["options"]["beta"].dump(), "1.0");
-  EXPECT_EQ(resolved["train"]["checkpoint"], Json::parse(R"({"every": 7, "keep": 3})"));
+  EXPECT_EQ(resolved["train"]["checkpoint"], Json::parse(R"({"every": 7, "keep": 3, "keep_every": 0, "keep_best": 0, "best": "", "best_is": "lowest", "background": true})"));
   EXPECT_EQ(resolved["schedule"]["use"], "cosine");
 }
 

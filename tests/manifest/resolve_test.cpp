@@ -29,8 +29,10 @@ TEST(Manifest, FillsInEveryDefault) {
     "schedule": {"use": "constant", "warmup_steps": 0, "min_ratio": 0.0},
     "train": {"steps": 2, "epochs": 0.0, "tokens": 0, "samples_per_step": 4, "tokens_per_step": 0,
               "tokens_per_batch": 8192, "activation_checkpointing": false, "max_length": 1024, "truncation": "end",
-              "scored": "assistant", "neftune_alpha": 0.0, "clip": 1.0, "share_prompt": true,
-              "shuffle": true, "checkpoint": {"every": 0, "keep": 2}, "evaluate": {"every": 0},
+              "scored": "assistant", "neftune_alpha": 0.0, "clip": 1.0, "nonfinite": "stop",
+              "nonfinite_limit": 10, "share_prompt": true, "shuffle": true,
+              "checkpoint": {"every": 0, "keep": 2, "keep_every": 0, "keep_best": 0, "best": "", "best_is": "lowest",
+                             "background": true}, "evaluate": {"every": 0},
               "log": {"every": 1}},
     "tracker": []
   })");

@@ -1,59 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <filesystem>
 
 #include "kernel/host/commands/command.h"
 #include "kernel/host/exit.h"
+#include "kernel/host/run/checkpoint_folder.h"
 #include "kernel/host/run/layout.h"
-#include "kernel/host/services/digest.h"
-#include "kernel/host/services/files.h"
 
 namespace attune {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Found {
-  fs::path path;
+struct Proven {
+  CheckpointEntry entry;
   int64_t bytes = 0;
-  std::string fault;  ///< empty: what its digest says it holds
+  std::string fault;  ///< empty: it holds what was written
 };
 
-std::string fault_of(const fs::path& folder) {
-  const fs::path state = folder / "state.json", tensors = folder / "state.safetensors";
-  if (!fs::exists(state) || !fs::exists(tensors)) return "a file is missing";
-  const Json json = Json::parse(read_text(state), nullptr, false);
-  if (!json.is_object() || !json.contains("sha256")) return "state.json is damaged";
-  return sha256_file(tensors) == json["sha256"].get<std::string>()
-             ? ""
-             : "state.safetensors has other bytes than when it was written";
-}
-
-/// Oldest first.
-std::vector<Found> checkpoints_of(const Arguments& arguments) {
+/// By step.
+std::vector<Proven> checkpoints_of(const Arguments& arguments) {
   const fs::path folder = fs::path(*arguments.text("RUN")) / "checkpoints";
   if (!fs::is_directory(folder))
     throw ExitError(Exit::kUsage, *arguments.text("RUN") + ": has no checkpoints");
-  std::vector<Found> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (!entry.path().filename().string().starts_with("step-") ||
-        entry.path().extension() == ".part")
-      continue;
-    Found& one = found.emplace_back(Found{entry.path()});
-    for (const fs::directory_entry& file : fs::directory_iterator(entry.path()))
+  std::vector<Proven> found;
+  for (CheckpointEntry& entry : checkpoints_in(folder)) {
+    Proven one;
+    one.fault = fault_of(entry);
+    for (const fs::directory_entry& file : fs::directory_iterator(entry.path))
       one.bytes += int64_t(file.file_size());
-    one.fault = fault_of(entry.path());
+    one.entry = std::move(entry);
+    found.push_back(std::move(one));
   }
-  std::sort(found.begin(), found.end(),
-            [](const Found& a, const Found& b) { return a.path < b.path; });
   return found;
 }
 
+/// Why whole checkpoints stay, by the policy that the newest was written under.
+std::map<int64_t, std::string> reasons_of(const std::vector<Proven>& all) {
+  std::vector<CheckpointEntry> whole;
+  for (const Proven& one : all) {
+    if (one.fault.empty()) whole.push_back(one.entry);
+  }
+  if (whole.empty()) return {};
+  return Retention::from(whole.back().document.value("policy", Json::object())).reasons(whole);
+}
+
 int list(const Arguments& arguments, Context& context) {
-  TextTable table({"checkpoint", "size", "state"});
-  for (const Found& one : checkpoints_of(arguments))
-    table.add({one.path.filename().string(), bytes_text(one.bytes),
-               one.fault.empty() ? "whole" : one.fault});
+  TextTable table({"checkpoint", "size", "loss", "kept as", "state"});
+  const std::vector<Proven> all = checkpoints_of(arguments);
+  auto reasons = reasons_of(all);
+  for (const Proven& one : all) {
+    const Json metrics = one.entry.document.is_object() ? one.entry.document["metrics"] : Json();
+    const Json loss = metrics.is_object() ? metrics.value("loss", Json()) : Json();
+    char text[32] = "";
+    if (loss.is_number()) std::snprintf(text, sizeof text, "%.4g", loss.get<double>());
+    table.add({one.entry.path.filename().string(), bytes_text(one.bytes), text,
+               reasons[one.entry.step], one.fault.empty() ? "whole" : one.fault});
+  }
   context.console.out << (table.empty() ? "there is no checkpoint\n" : table.text());
   return 0;
 }
@@ -61,9 +63,9 @@ int list(const Arguments& arguments, Context& context) {
 int verify(const Arguments& arguments, Context& context) {
   std::string faults;
   size_t whole = 0;
-  for (const Found& one : checkpoints_of(arguments)) {
+  for (const Proven& one : checkpoints_of(arguments)) {
     whole += one.fault.empty();
-    if (!one.fault.empty()) faults += "\n  " + one.path.string() + ": " + one.fault;
+    if (!one.fault.empty()) faults += "\n  " + one.entry.path.string() + ": " + one.fault;
   }
   if (!faults.empty())
     throw ExitError(
@@ -77,20 +79,19 @@ int verify(const Arguments& arguments, Context& context) {
 
 int prune(const Arguments& arguments, Context& context) {
   const int64_t keep = arguments.integer("keep", 1, 1);
-  int64_t kept = 0, freed = 0;
-  std::vector<Found> found = checkpoints_of(arguments);
+  const std::vector<Proven> found = checkpoints_of(arguments);
+  const auto reasons = arguments.flag("newest-only") ? std::map<int64_t, std::string>() : reasons_of(found);
+  int64_t newest = 0, kept = 0, freed = 0;
   for (auto one = found.rbegin(); one != found.rend(); ++one) {
-    if (one->fault.empty() && kept < keep) {
+    const auto reason = reasons.find(one->entry.step);
+    const bool for_good = reason != reasons.end() && reason->second != "newest";
+    if (one->fault.empty() && (newest++ < keep || for_good)) {
       ++kept;
       continue;
     }
-    // Under a name that no run takes for a checkpoint, so that a killed prune leaves none in
-    // halves.
-    const fs::path going = one->path.string() + ".part";
-    fs::rename(one->path, going);
-    fs::remove_all(going);
+    remove_checkpoint(one->entry.path);
     freed += one->bytes;
-    context.console.out << "removed " << one->path.filename().string()
+    context.console.out << "removed " << one->entry.path.filename().string()
                         << (one->fault.empty() ? "" : " (" + one->fault + ")") << "\n";
   }
   context.console.out << kept << " kept, " << bytes_text(freed) << " freed\n";
@@ -101,7 +102,7 @@ int prune(const Arguments& arguments, Context& context) {
 
 Command checkpoints_list_command() {
   return {{"checkpoints list",
-           "Checkpoints of a run, and whether they are whole",
+           "Checkpoints of a run, why they stay, and whether they are whole",
            "attune checkpoints list runs/dpo",
            {{"RUN", "The run's folder"}},
            {}},
@@ -119,10 +120,11 @@ Command checkpoints_verify_command() {
 
 Command checkpoints_prune_command() {
   return {{"checkpoints prune",
-           "Remove damaged checkpoints and all but the newest whole ones",
+           "Remove damaged checkpoints and whole ones but the newest, the best and those kept for good",
            "attune checkpoints prune runs/dpo --keep 2",
            {{"RUN", "The run's folder"}},
-           {{"keep", "N", "Whole checkpoints to keep (default 1)"}}},
+           {{"keep", "N", "Newest whole checkpoints to keep (default 1)"},
+            {"newest-only", "", "Remove the best and those kept for good as well"}}},
           &prune};
 }
 

@@ -50,7 +50,7 @@ std::string overview(const std::vector<Command>& all) {
   return text +
          "\nEach command explains itself: attune COMMAND --help\n"
          "Exit codes: 0 ok, 1 usage, 2 manifest, 3 plugin missing, 4 plugin refused, 5 trust, 6 "
-         "data, 7 run failed\n\n"
+         "data, 7 run failed, 128 + signal: stopped and saved\n\n"
          "Example:\n  attune run configs/quickstart.toml\n";
 }
 

@@ -53,6 +53,22 @@ int list(const Arguments& arguments, Context& context) {
   return 0;
 }
 
+/// Up to where each run has the bits of the first.
+std::string divergences(const std::vector<RunFolder>& runs) {
+  std::string text;
+  for (size_t i = 1; i < runs.size(); ++i) {
+    const Divergence found = divergence_of(runs[0], runs[i]);
+    if (found.common == 0) continue;
+    text += runs[i].path +
+            (found.first == 0 ? ": the same bits as " + runs[0].path + " up to step " +
+                                    std::to_string(found.common)
+                              : ": other bits than " + runs[0].path + " from step " +
+                                    std::to_string(found.first) + " on") +
+            "\n";
+  }
+  return text;
+}
+
 int compare(const Arguments& arguments, Context& context) {
   const std::vector<RunFolder> runs = named_runs(arguments);
   if (runs.size() < 2) throw ExitError(Exit::kUsage, "runs compare needs two runs or more");
@@ -81,6 +97,7 @@ int compare(const Arguments& arguments, Context& context) {
   context.console.out << (manifests.empty() ? "the manifests are the same\n"
                                             : "manifest\n" + manifests.text())
                       << (metrics.empty() ? "" : "\nlast step\n" + metrics.text());
+  if (const std::string text = divergences(runs); !text.empty()) context.console.out << "\n" << text;
   return 0;
 }
 
@@ -109,7 +126,7 @@ Command runs_list_command() {
 
 Command runs_compare_command() {
   return {{"runs compare",
-           "What runs differ in: manifests and last metrics",
+           "What runs differ in: manifests, last metrics, the first step with other bits",
            "attune runs compare runs/a runs/b",
            {{"RUN...", "Folders of two runs or more"}},
            {}},

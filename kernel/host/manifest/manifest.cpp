@@ -72,7 +72,7 @@ const Source* Manifest::source(std::string_view path) const {
   return found == sources.end() ? nullptr : &found->second;
 }
 
-Manifest load_manifest(const std::string& path, const LoadOptions& options) {
+Manifest load_manifest(const std::string& path, const ManifestOptions& options) {
   manifest::Report report;
   const manifest::Written written =
       manifest::read_manifest(path, options.sets, options.environment, report);

@@ -17,7 +17,7 @@ namespace attune {
 /// The value of an environment variable, or nothing where it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;
 
-struct LoadOptions {
+struct ManifestOptions {
   std::vector<std::string> sets;  ///< "train.steps=50", in the order of the command line
   const Catalogue& catalogue;
   Environment environment = {};  ///< empty: no variable is set
@@ -46,7 +46,7 @@ struct Manifest {
 
 /// Reads, merges, checks and resolves. Opens no plugin. Throws ManifestError with every mistake.
 /// Relative paths in --set start at the current folder; relative defaults at the manifest's folder.
-Manifest load_manifest(const std::string& path, const LoadOptions& options);
+Manifest load_manifest(const std::string& path, const ManifestOptions& options);
 
 /// [plugins] path of a manifest, before there is a catalogue to check it against: absolute folders.
 /// Throws ManifestError where the file, an include or a --set cannot be read; passes over all else.

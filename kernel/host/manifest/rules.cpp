@@ -69,6 +69,35 @@ void check_mixture(const Json& out, const Node& root, Report& report) {
   }
 }
 
+void check_kept(const Json& out, const Node& root, Report& report) {
+  const Member* kept = root.find({"train", "checkpoint", "keep_every"});
+  if (!kept || !kept->value.scalar.is_number_integer() || kept->value.scalar == 0) return;
+  const int64_t every = out["train"]["checkpoint"].value("every", int64_t(0));
+  if (every > 0 && kept->value.scalar.get<int64_t>() % every == 0) return;
+  report.add(kept->key, {"`keep_every` keeps checkpoints that are written", "`every` is " + std::to_string(every),
+                         "make keep_every a multiple of every"});
+}
+
+// The best checkpoints are told by a metric that is there when one is written.
+void check_best(const Json& out, const Node& root, const Scope& scope, Report& report) {
+  const Member* keep = root.find({"train", "checkpoint", "keep_best"});
+  if (!keep || !keep->value.scalar.is_number_integer() || keep->value.scalar == 0) return;
+  const Json& train = out["train"];
+  const std::string best = train["checkpoint"].value("best", "");
+  if (best.empty()) {
+    report.add(keep->key, {"`keep_best` keeps the best checkpoints by a metric", "`best` names none", "for example best = \"eval/loss\""});
+    return;
+  }
+  const int64_t every = train["checkpoint"].value("every", int64_t(0));
+  const int64_t evaluate = train.value("evaluate", Json::object()).value("every", int64_t(0));
+  if (!best.starts_with("eval/") || scope.partial || (evaluate > 0 && every % evaluate == 0)) return;
+  const Member* at = root.find({"train", "checkpoint", "best"});
+  report.add(at ? at->key : keep->key,
+             {"`" + best + "` must be known at each checkpoint",
+              evaluate == 0 ? "train.evaluate.every is 0: never" : "checkpoint.every is " + std::to_string(every) + ", evaluate.every " + std::to_string(evaluate),
+              "make checkpoint.every a multiple of evaluate.every"});
+}
+
 void check_betas(const Json& out, const Node& root, Report& report) {
   const Member* betas = root.find({"optimizer", "betas"});
   if (!betas || !betas->value.is_list() || out["optimizer"]["betas"].size() == 2) return;
@@ -123,6 +152,8 @@ void check_train(const Json& out, const Node& root, const Scope& scope, Checker&
   exactly_one(out, root, {"samples_per_step", "tokens_per_step"}, "tokens_per_step = 8192", report);
   check_mixture(out, root, report);
   check_betas(out, root, report);
+  check_kept(out, root, report);
+  check_best(out, root, scope, report);
   const Member* every = root.find({"train", "evaluate", "every"});
   if (every && every->value.scalar.is_number_integer() && every->value.scalar.get<int64_t>() > 0 && !root.find({"data", "eval"}) && !scope.partial) {
     report.add(every->value.place, {"`every` asks for evaluations", "there is no [[data.eval]] to evaluate on", "add [[data.eval]], or take it out"});

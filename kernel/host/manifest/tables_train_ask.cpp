@@ -156,6 +156,18 @@ default = 1.0
 min = 0.0
 help = "Largest norm of the gradient; 0: no limit"
 
+[train.members.nonfinite]
+type = "enum"
+default = "stop"
+choices = ["stop", "skip"]
+help = "What a loss or gradient that is not finite does: ends the run, or leaves its step out. May be changed on the way"
+
+[train.members.nonfinite_limit]
+type = "int"
+default = 10
+min = 1
+help = "Steps in a row that may be left out before the run ends"
+
 [train.members.share_prompt]
 type = "bool"
 default = true
@@ -180,7 +192,35 @@ help = "Steps between checkpoints; 0: at the end only"
 type = "int"
 default = 2
 min = 1
-help = "How many of the last ones stay"
+help = "How many of the newest stay"
+
+[train.members.checkpoint.members.keep_every]
+type = "int"
+default = 0
+min = 0
+help = "Those whose step is a multiple of this stay for good; 0: none"
+
+[train.members.checkpoint.members.keep_best]
+type = "int"
+default = 0
+min = 0
+help = "How many with the best values of `best` stay"
+
+[train.members.checkpoint.members.best]
+type = "string"
+default = ""
+help = "Metric that tells the best checkpoints, such as \"eval/loss\""
+
+[train.members.checkpoint.members.best_is]
+type = "enum"
+default = "lowest"
+choices = ["lowest", "highest"]
+help = "Which value of `best` is the best"
+
+[train.members.checkpoint.members.background]
+type = "bool"
+default = true
+help = "Train on while a checkpoint is written; false: wait, and save the memory of a copy of the state"
 
 [train.members.evaluate]
 type = "table"

@@ -116,4 +116,21 @@ Json manifest_differences(const std::vector<RunFolder>& runs) {
   return differ;
 }
 
+Divergence divergence_of(const RunFolder& a, const RunFolder& b) {
+  std::map<int64_t, std::string> hashes;
+  for (const Json& row : a.metrics) {
+    if (row.contains("state_hash")) hashes[row.value("step", int64_t{0})] = row["state_hash"];
+  }
+  Divergence found;
+  for (const Json& row : b.metrics) {
+    const int64_t step = row.value("step", int64_t{0});
+    const auto other = hashes.find(step);
+    if (!row.contains("state_hash") || other == hashes.end()) continue;
+    found.common = std::max(found.common, step);
+    if (row["state_hash"] != other->second && (found.first == 0 || step < found.first))
+      found.first = step;
+  }
+  return found;
+}
+
 }  // namespace attune

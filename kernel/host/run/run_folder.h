@@ -38,6 +38,13 @@ std::vector<std::pair<std::string, Json>> flattened(const Json& table,
 /// 2e-5]}; null where a run lacks one.
 Json manifest_differences(const std::vector<RunFolder>& runs);
 
+/// The first step at which the hashes of two runs differ (`state_hash`), and the last that both have.
+struct Divergence {
+  int64_t first = 0;   ///< 0: they agree
+  int64_t common = 0;  ///< 0: they have no step in common
+};
+Divergence divergence_of(const RunFolder& a, const RunFolder& b);
+
 /// One self-contained page: curves of all runs in the same axes, what their manifests differ in,
 /// results, answers.
 std::string report_html(const std::vector<RunFolder>& runs);

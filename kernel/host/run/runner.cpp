@@ -106,7 +106,7 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
   const FolderLock lock(folder);
   const RunState state(folder);
   Json software;
-  const auto take_stamp = [&] { return software = environment.software(run), stamp_of(run, software); };
+  const auto take_stamp = [&] { return software = environment.software(run), stamp_of(run, software, fs::path(folder) / "index/digests.json"); };
   // Where there is surely work to do, the engine is opened while files are read for their digests.
   auto early = state.finished() ? std::future<Stamp>() : std::async(std::launch::async, take_stamp);
   if (early.valid() && !run.contains("generator")) environment.engine();

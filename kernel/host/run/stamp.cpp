@@ -11,21 +11,21 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Every absolute path in the manifest that exists, except where the run writes.
-void gather_inputs(const Json& value, Json& inputs) {
+void gather_inputs(const Json& value, const fs::path& store, Json& inputs) {
   if (value.is_structured()) {
-    for (const Json& item : value) gather_inputs(item, inputs);
+    for (const Json& item : value) gather_inputs(item, store, inputs);
     return;
   }
   if (!value.is_string()) return;
   const auto& text = value.get_ref<const std::string&>();
   if (text.starts_with("/")) {
-    for (const std::string& file : matching_files(text)) inputs[file] = sha256_tree(file);
+    for (const std::string& file : matching_files(text)) inputs[file] = sha256_tree(file, store);
   }
   std::error_code problem;
   if (!text.starts_with("/") || text.size() > 4000 || inputs.contains(text) ||
       !fs::exists(text, problem))
     return;
-  inputs[text] = sha256_tree(text);
+  inputs[text] = sha256_tree(text, store);
 }
 
 /// The object in a file; null where there is none.
@@ -41,17 +41,23 @@ Json essence(Json run) {
   if (run.contains("run")) run["run"].erase("output");
   run.erase("plugins");
   if (run.contains("reference")) run["reference"].erase("cache");
-  if (run.contains("train")) run["train"].erase("log");
+  for (const char* key : {"log", "checkpoint", "nonfinite", "nonfinite_limit"}) {
+    if (run.contains("train")) run["train"].erase(key);
+  }
+  for (const char* split : {"train", "eval"}) {
+    if (!run.contains("data") || !run["data"].contains(split)) continue;
+    for (Json& entry : run["data"][split]) entry.erase("max_dropped");
+  }
   return run;
 }
 
-Stamp stamp_of(const Json& run, const Json& software) {
+Stamp stamp_of(const Json& run, const Json& software, const fs::path& store) {
   const Json counted = essence(run);
   Stamp stamp;
   stamp.parts = {{"manifest", sha256(counted.dump())},
                  {"software", sha256(software.dump())},
                  {"inputs", Json::object()}};
-  gather_inputs(counted, stamp.parts["inputs"]);
+  gather_inputs(counted, store, stamp.parts["inputs"]);
   stamp.digest = sha256(stamp.parts.dump());
   return stamp;
 }

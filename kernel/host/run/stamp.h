@@ -17,10 +17,10 @@ struct Stamp {
 };
 
 /// `run` with references between stages resolved. `software` describes versions and digests of
-/// host, engine and plugins.
-Stamp stamp_of(const Json& run, const Json& software);
+/// host, engine and plugins. Digests of large inputs are kept in the file `store`; empty: in none.
+Stamp stamp_of(const Json& run, const Json& software, const std::filesystem::path& store = {});
 
-/// A resolved run without what cannot change its result.
+/// A resolved run without what cannot change its result, and without what says how to go on after a fault.
 Json essence(Json run);
 
 /// What differs between two stamps' parts: "the manifest", "the software", "data/pairs.jsonl".

@@ -16,10 +16,10 @@ struct Console {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool color = false;
-  bool quiet = false;                              ///< no progress and no notes
-  const std::atomic<bool>* interrupted = nullptr;  ///< set by SIGINT and SIGTERM
+  bool quiet = false;                        ///< no progress and no notes
+  const std::atomic<int>* signal = nullptr;  ///< the one that asks to stop, or 0
 
-  bool cancelled() const { return interrupted && interrupted->load(); }
+  int stop_requested() const { return signal ? signal->load() : 0; }
 };
 
 }  // namespace attune

@@ -21,8 +21,9 @@ class KeptSamples final : public SampleSource {
   std::string digest() const override {
     Sha256 digest;
     digest.add_sized(all_->digest());
-    for (const int64_t index : kept_) digest.add_sized(std::to_string(index));
-    return digest.hex();
+    return digest
+        .add_sized({reinterpret_cast<const char*>(kept_.data()), kept_.size() * sizeof(int64_t)})
+        .hex();
   }
   std::string describe(int64_t index) const override {
     return all_->describe(kept_[size_t(index)]);
@@ -75,13 +76,14 @@ std::string HeldoutItems::found_in(const attune_sample& sample) const {
   return found;
 }
 
-Json filter_samples(SampleSources& sources, const HeldoutItems& heldout,
-                    const FilterOptions& options) {
+Filtered look_through(const SampleSources& sources, const HeldoutItems& heldout,
+                      const FilterOptions& options) {
+  Json all_kept = Json::array();
   std::unordered_set<std::string> seen;
   int64_t duplicates = 0, contaminated = 0, left = 0;
   std::vector<std::string> examples;
-  for (std::unique_ptr<SampleSource>& source : sources) {
-    std::vector<int64_t> kept;
+  for (const std::unique_ptr<SampleSource>& source : sources) {
+    Json& kept = all_kept.emplace_back(Json::array());
     for (int64_t i = 0; i < source->size(); ++i) {
       const SampleBuilder builder = source->at(i);
       const attune_sample sample = builder.c();
@@ -96,11 +98,12 @@ Json filter_samples(SampleSources& sources, const HeldoutItems& heldout,
           examples.push_back(source->describe(i) + " holds words of " + item);
         if (options.contaminated != "report") continue;
       }
-      kept.push_back(i);
+      ++left;
+      if (!kept.empty() && kept.back()[0].get<int64_t>() + kept.back()[1].get<int64_t>() == i)
+        kept.back()[1] = kept.back()[1].get<int64_t>() + 1;
+      else
+        kept.push_back({i, 1});
     }
-    left += int64_t(kept.size());
-    if (int64_t(kept.size()) < source->size())
-      source = std::make_unique<KeptSamples>(std::move(source), std::move(kept));
   }
   if (contaminated > 0 && options.contaminated == "refuse") {
     std::string why =
@@ -113,7 +116,27 @@ Json filter_samples(SampleSources& sources, const HeldoutItems& heldout,
   if (left == 0)
     throw ExitError(Exit::kData,
                     "no training sample is left without duplicates and contaminated samples");
-  return {{"duplicates", duplicates}, {"contaminated", contaminated}, {"examples", examples}};
+  return {{{"duplicates", duplicates}, {"contaminated", contaminated}, {"examples", examples}},
+          all_kept};
+}
+
+void keep_only(SampleSources& sources, const Json& kept) {
+  for (size_t s = 0; s < sources.size(); ++s) {
+    std::vector<int64_t> indices;
+    for (const Json& run : kept.at(s)) {
+      const int64_t first = run.at(0);
+      for (int64_t i = first; i < first + run.at(1).get<int64_t>(); ++i) indices.push_back(i);
+    }
+    if (int64_t(indices.size()) < sources[s]->size())
+      sources[s] = std::make_unique<KeptSamples>(std::move(sources[s]), std::move(indices));
+  }
+}
+
+Json filter_samples(SampleSources& sources, const HeldoutItems& heldout,
+                    const FilterOptions& options) {
+  const Filtered filtered = look_through(sources, heldout, options);
+  keep_only(sources, filtered.kept);
+  return filtered.found;
 }
 
 }  // namespace attune

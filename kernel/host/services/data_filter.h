@@ -45,4 +45,14 @@ struct FilterOptions {
 Json filter_samples(SampleSources& sources, const HeldoutItems& heldout,
                     const FilterOptions& options);
 
+/// The same in two parts: what stays of each source, as runs [[first, how many], ...], which can be
+/// kept and used again.
+struct Filtered {
+  Json found;  ///< as filter_samples returns it
+  Json kept;   ///< one list of runs for each source
+};
+Filtered look_through(const SampleSources& sources, const HeldoutItems& heldout,
+                      const FilterOptions& options);
+void keep_only(SampleSources& sources, const Json& kept);
+
 }  // namespace attune

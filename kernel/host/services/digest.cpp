@@ -7,13 +7,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <tuple>
 #include <vector>
 
 #include "kernel/host/exit.h"
+#include "kernel/host/services/files.h"
 
 namespace attune {
 namespace {
@@ -21,6 +24,28 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kPiece = 4 << 20;
+
+/// A file's digest as it was told last in this process, or else what `make` says.
+std::string remembered(const fs::path& file, const std::function<std::string()>& make) {
+  using Key = std::tuple<std::string, ino_t, off_t, int64_t, int64_t, int64_t, int64_t>;
+  static std::mutex mutex;
+  static std::map<Key, std::string> known;
+
+  std::error_code problem;
+  struct stat status {};
+  if (stat(file.c_str(), &status) != 0)
+    throw ExitError(Exit::kData, file.string() + ": " + std::strerror(errno));
+  const Key key{fs::weakly_canonical(file, problem).string(), status.st_ino, status.st_size,
+                status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+  }
+  std::string digest = make();
+  const std::lock_guard lock(mutex);
+  return known[key] = std::move(digest);
+}
 
 }  // namespace
 
@@ -79,28 +104,34 @@ std::string sha256_now(const fs::path& file) {
 }
 
 std::string sha256_file(const fs::path& file) {
-  using Key = std::tuple<std::string, ino_t, off_t, int64_t, int64_t, int64_t, int64_t>;
-  static std::mutex mutex;
-  static std::map<Key, std::string> known;
-
-  std::error_code problem;
-  struct stat status {};
-  if (stat(file.c_str(), &status) != 0)
-    throw ExitError(Exit::kData, file.string() + ": " + std::strerror(errno));
-  const Key key{fs::weakly_canonical(file, problem).string(), status.st_ino, status.st_size,
-                status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
-  {
-    const std::lock_guard lock(mutex);
-    if (const auto found = known.find(key); found != known.end()) return found->second;
-  }
-  std::string digest = sha256_now(file);
-  const std::lock_guard lock(mutex);
-  return known[key] = std::move(digest);
+  return remembered(file, [&] { return sha256_now(file); });
 }
 
-std::string sha256_tree(const fs::path& path) {
-  if (!fs::is_directory(path)) return sha256_file(path);
+std::string sha256_known(const fs::path& file, const fs::path& store) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0 || uintmax_t(status.st_size) < kLargeFile)
+    return sha256_file(file);
+  const std::string name = fs::weakly_canonical(file).string();
+  const Json facts = {status.st_size,         status.st_ino,         status.st_mtim.tv_sec,
+                      status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  Json known = fs::exists(store) ? unsealed(read_text(store)) : Json();
+  if (!known.is_object()) known = Json::object();
+  if (known.contains(name) && known[name].at("facts") == facts)
+    return remembered(file, [&] { return known[name].at("sha256").get<std::string>(); });
+  std::string digest = sha256_file(file);
+  // A file may change again within one tick of its clock and look the same.
+  if (status.st_mtim.tv_sec + 2 > std::time(nullptr)) return digest;
+  known[name] = {{"facts", facts}, {"sha256", digest}};
+  fs::create_directories(store.parent_path());
+  write_atomically(store, sealed(known));
+  return digest;
+}
+
+std::string sha256_tree(const fs::path& path, const fs::path& store) {
+  const auto of = [&](const fs::path& file) {
+    return store.empty() ? sha256_file(file) : sha256_known(file, store);
+  };
+  if (!fs::is_directory(path)) return of(path);
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
@@ -108,7 +139,7 @@ std::string sha256_tree(const fs::path& path) {
   std::sort(files.begin(), files.end());
   Sha256 digest;
   for (const fs::path& file : files) {
-    digest.add_sized(fs::relative(file, path).generic_string()).add(sha256_file(file));
+    digest.add_sized(fs::relative(file, path).generic_string()).add(of(file));
   }
   return digest.hex();
 }

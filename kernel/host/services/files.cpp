@@ -10,24 +10,26 @@
 #include <sstream>
 
 #include "kernel/host/exit.h"
+#include "kernel/host/services/digest.h"
+#include "kernel/host/services/durable_file.h"
 
 namespace attune {
 namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const fs::path& path, const std::string& doing) {
-  const int error = errno;
-  std::string cure;
-  if (error == ENOSPC) cure = "; free some space and run again: nothing complete was lost";
-  throw ExitError(Exit::kRunFailed,
-                  path.string() + ": " + doing + " failed: " + std::strerror(error) + cure);
+constexpr int kFormat = 2;
+
+std::string text_of(const Json& document, int indent) {
+  return document.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
+
+std::string seal_of(const Json& document) { return sha256(text_of(document, -1)); }
 
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
-    if (fd_ < 0) fail(path, "opening");
+    if (fd_ < 0) fail_with_errno(path, "opening");
   }
   ~Descriptor() { ::close(fd_); }
   Descriptor(const Descriptor&) = delete;
@@ -39,6 +41,15 @@ class Descriptor {
 };
 
 }  // namespace
+
+void fail_with_errno(const fs::path& path, const std::string& doing) {
+  const int error = errno;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  throw ExitError(Exit::kRunFailed,
+                  path.string() + ": " + doing + " failed: " + std::strerror(error) +
+                      (full ? "; make room and run again: nothing complete was lost" : ""),
+                  ATTUNE_E_IO);
+}
 
 std::string read_text(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -57,25 +68,33 @@ Json read_json(const fs::path& file) {
   }
 }
 
+std::string sealed(Json document) {
+  document["format"] = kFormat;
+  document["seal"] = seal_of(document);
+  return text_of(document, 1) + "\n";
+}
+
+Json unsealed(const std::string& text) {
+  Json document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object() || !document.contains("seal")) return nullptr;
+  const Json seal = document["seal"];
+  document.erase("seal");
+  return seal == seal_of(document) && document.value("format", 0) == kFormat ? document
+                                                                             : Json(nullptr);
+}
+
 void write_atomically(const fs::path& file, std::string_view text) {
   const fs::path staging = file.string() + ".staging";
-  {
-    const Descriptor out(staging, O_WRONLY | O_CREAT | O_TRUNC);
-    for (size_t done = 0; done < text.size();) {
-      const ssize_t n = ::write(out.get(), text.data() + done, text.size() - done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail(file, "writing");
-      done += static_cast<size_t>(n);
-    }
-    if (::fsync(out.get()) != 0) fail(file, "syncing");
-  }
+  DurableFile out(staging);
+  out.append(text);
+  out.finish();
   fs::rename(staging, file);
   sync_path(file.has_parent_path() ? file.parent_path() : fs::path("."));
 }
 
 void sync_path(const fs::path& path) {
   const Descriptor opened(path, O_RDONLY);
-  if (::fsync(opened.get()) != 0 && errno != EINVAL) fail(path, "syncing");
+  if (::fsync(opened.get()) != 0 && errno != EINVAL) fail_with_errno(path, "syncing");
 }
 
 StagedFolder::StagedFolder(fs::path target)

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 
 #include "kernel/host/services/files.h"
 
@@ -17,19 +18,32 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-/// The complete lines of `text` whose step is at most `step`.
-std::string lines_until(const std::string& text, int64_t step) {
-  std::string kept;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = text.find('\n', begin);
-    if (end == std::string::npos) break;
-    const std::string line = text.substr(begin, end - begin);
-    const Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    const bool good = row.is_object() && row.contains("step") && row["step"].is_number_integer();
-    if (good && row["step"].get<int64_t>() <= step) kept += line + "\n";
-    begin = end + 1;
+/// The step of a row; -1: it is none.
+int64_t step_of(const std::string& line) {
+  const Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const bool good = row.is_object() && row.contains("step") && row["step"].is_number_integer();
+  return good ? row["step"].get<int64_t>() : -1;
+}
+
+/// Bytes of a file up to and with the last whole row whose step is at most `step`. Looks from the
+/// end, so that a long run goes on as fast as a short one.
+uintmax_t bytes_until(const std::filesystem::path& file, int64_t step) {
+  const uintmax_t size = std::filesystem::file_size(file);
+  std::ifstream in(file, std::ios::binary);
+  for (uintmax_t window = 1 << 16;; window *= 4) {
+    const uintmax_t begin = size > window ? size - window : 0;
+    std::string text(size - begin, '\0');
+    in.seekg(std::streamoff(begin)).read(text.data(), std::streamsize(text.size()));
+    for (size_t end = text.rfind('\n'); end != text.npos;) {
+      const size_t before = end == 0 ? text.npos : text.rfind('\n', end - 1);
+      if (before == text.npos && begin > 0) break;  // The row begins before the window.
+      const size_t first = before == text.npos ? 0 : before + 1;
+      const int64_t found = step_of(text.substr(first, end - first));
+      if (found >= 0 && found <= step) return begin + end + 1;
+      end = before;
+    }
+    if (begin == 0) return 0;
   }
-  return kept;
 }
 
 }  // namespace
@@ -69,9 +83,13 @@ void MetricsFile::write(int64_t step, const Json& row) {
 void MetricsFile::rewind(int64_t step) {
   if (!std::filesystem::exists(file_)) return;
   close();
-  const std::string text = read_text(file_);
-  std::string kept = lines_until(text, step);
-  if (kept != text) write_atomically(file_, kept);
+  const uintmax_t kept = bytes_until(file_, step);
+  if (kept < std::filesystem::file_size(file_)) std::filesystem::resize_file(file_, kept);
+  sync();
+}
+
+void MetricsFile::sync() {
+  if (std::filesystem::exists(file_)) sync_path(file_);
 }
 
 void Trackers::log(int64_t step, const Json& row) {

@@ -20,8 +20,10 @@ class MetricsFile {
 
   /// {"step": step, ...row}. Opens the file at the first call.
   void write(int64_t step, const Json& row);
-  /// Drops lines of later steps and a torn last line; the file is replaced as a whole.
+  /// Drops lines of later steps and a torn last line. REQUIRES: steps that ascend.
   void rewind(int64_t step);
+  /// Makes what was written last.
+  void sync();
 
  private:
   void open();

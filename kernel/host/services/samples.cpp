@@ -5,13 +5,17 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "kernel/host/run/checkpoint_folder.h"
 #include "kernel/host/services/digest.h"
+#include "kernel/host/services/files.h"
+#include "kernel/host/services/row_runs.h"
 
 namespace attune {
 namespace {
 
 constexpr int64_t kRowsPerRead = 256;
 constexpr size_t kNamedRows = 5;
+constexpr int64_t kManyRows = 50'000;
 
 bool same_turn(const attune_turn& a, const attune_turn& b) {
   if (view(a.role) != view(b.role) || a.n_parts != b.n_parts) return false;
@@ -85,6 +89,7 @@ class Mapper {
   template <typename Use>
   void each_of_file(size_t file, int64_t first, int64_t n, Use use) const {
     const OpenFile& open = plugins_.files[file];
+    const int64_t end = first + n;
     int64_t row = first;
     const auto take = [&](const attune_value* record) {
       std::vector<SampleBuilder> samples;
@@ -92,13 +97,17 @@ class Mapper {
       if (!why.empty()) samples.clear();
       use(row++, samples, why);
     };
-    open.failure.check(collect<ValueSinkOf>(take,
-                                            [&](const attune_value_sink* sink) {
-                                              return open.reader->read(open.reader->self,
-                                                                       first - first_of(file), n,
-                                                                       sink);
-                                            }),
-                       describe(std::min(row, ends_[file] - 1)), Exit::kData);
+    const auto rest = [&](const attune_value_sink* sink) {
+      return open.reader->read(open.reader->self, row - first_of(file), end - row, sink);
+    };
+    for (int32_t code; (code = collect<ValueSinkOf>(take, rest)) != ATTUNE_OK;) {
+      if (code != ATTUNE_E_INVALID || row >= end)
+        open.failure.check(code, describe(std::min(row, ends_[file] - 1)), Exit::kData);
+      // Rows come in order: it is the next one that cannot be read. Those behind it can.
+      std::vector<SampleBuilder> none;
+      use(row++, none, open.failure.why(code));
+      if (row == end) break;
+    }
     if (row != first + n) {
       throw ExitError(Exit::kData, open.path + ": " + open.failure.who() + " gave " +
                                        std::to_string(row - first) + " of " + std::to_string(n) +
@@ -165,6 +174,10 @@ class RowSamples : public SampleSource {
     throw ExitError(Exit::kData, options_.path + ": has no samples: " + std::to_string(rows_) +
                                      " rows were read with " + plugins_.dataset_failure.who());
   }
+  /// A file's digest, or what was kept of it.
+  std::string known_digest(const std::string& file) const {
+    return options_.index.empty() ? sha256_file(file) : sha256_known(file, options_.index / "digests.json");
+  }
   std::string digest_of(const std::function<std::string(const std::string& file)>& of_file) const {
     Sha256 digest;
     for (const OpenFile& file : plugins_.files) digest.add(of_file(file.path));
@@ -182,7 +195,7 @@ class MappedSamples final : public RowSamples {
   MappedSamples(SamplePlugins plugins, SampleOptions options,
                 const std::function<void(const std::vector<DroppedRow>&)>& dropped)
       : RowSamples(std::move(plugins), std::move(options)) {
-    const std::vector<DroppedRow> lost = count_samples();
+    const std::vector<DroppedRow> lost = samples_known();
     if (double(lost.size()) > options_.max_dropped * double(rows_)) {
       throw ExitError(Exit::kData,
                       complaint(options_, plugins_.dataset_failure.who(), lost, rows_));
@@ -191,10 +204,10 @@ class MappedSamples final : public RowSamples {
     if (!lost.empty()) dropped(lost);
   }
 
-  int64_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
+  int64_t size() const override { return counts_.samples(); }
 
   SampleBuilder at(int64_t index) override {
-    const int64_t row = row_of(index);
+    const auto [row, within, of] = counts_.place(index);
     if (row != cached_row_) {
       mapper_.each(
           row, 1, [&](int64_t, std::vector<SampleBuilder>& samples, const std::string& why) {
@@ -206,47 +219,61 @@ class MappedSamples final : public RowSamples {
           });
       cached_row_ = row;
     }
-    const size_t within = static_cast<size_t>(index - first_of(row));
-    if (within >= cached_.size()) {
+    if (size_t(within) >= cached_.size()) {
       throw ExitError(Exit::kData,
                       describe(index) + ": gives fewer samples than before; the file has changed");
     }
-    const attune_sample sample = cached_[within].c();
+    const attune_sample sample = cached_[size_t(within)].c();
     SampleBuilder made = SampleBuilder::copy(sample);
-    if (sample.id.size == 0) made.id(default_id(row, within));
+    if (sample.id.size == 0)
+      made.id(std::to_string(row + 1) + (of > 1 ? "." + std::to_string(within + 1) : ""));
     return made;
   }
 
-  std::string digest() const override { return digest_of(sha256_file); }
-  std::string describe(int64_t index) const override { return mapper_.describe(row_of(index)); }
+  std::string digest() const override {
+    return digest_of([this](const std::string& file) { return known_digest(file); });
+  }
+  std::string describe(int64_t index) const override {
+    return mapper_.describe(counts_.place(index).row);
+  }
 
  private:
+  /// Of many rows what was found is kept: the next start of the run maps none of them.
+  std::vector<DroppedRow> samples_known() {
+    if (options_.index.empty() || rows_ < kManyRows) return count_samples();
+    const std::string key = digest();
+    const std::filesystem::path file = options_.index / (key.substr(0, 16) + ".samples.json");
+    std::vector<DroppedRow> lost;
+    if (std::filesystem::exists(file)) {
+      const Json known = unsealed(read_text(file));
+      if (known.is_object() && known.value("key", "") == key) {
+        counts_ = RowRuns::from(known.at("counts"));
+        for (const Json& row : known.at("lost")) lost.push_back({row.at(0), row.at(1)});
+        return lost;
+      }
+    }
+    lost = count_samples();
+    Json rows = Json::array();
+    for (const DroppedRow& row : lost) rows.push_back({row.row, row.why});
+    std::filesystem::create_directories(options_.index);
+    write_atomically(file, sealed({{"key", key}, {"counts", counts_.json()}, {"lost", rows}}));
+    return lost;
+  }
+
   std::vector<DroppedRow> count_samples() {
     std::vector<DroppedRow> lost;
-    ends_.reserve(static_cast<size_t>(rows_));
-    int64_t total = 0;
     for (int64_t first = 0; first < rows_; first += kRowsPerRead) {
       mapper_.each(
           first, std::min(kRowsPerRead, rows_ - first),
           [&](int64_t row, const std::vector<SampleBuilder>& samples, const std::string& why) {
             if (!why.empty()) lost.push_back({mapper_.describe(row), why});
-            ends_.push_back(total += static_cast<int64_t>(samples.size()));
+            counts_.add(static_cast<int64_t>(samples.size()));
           });
     }
     return lost;
   }
 
-  int64_t row_of(int64_t index) const {
-    return std::upper_bound(ends_.begin(), ends_.end(), index) - ends_.begin();
-  }
-  int64_t first_of(int64_t row) const { return row == 0 ? 0 : ends_[static_cast<size_t>(row - 1)]; }
-
-  std::string default_id(int64_t row, size_t within) const {
-    const bool several = ends_[static_cast<size_t>(row)] - first_of(row) > 1;
-    return std::to_string(row + 1) + (several ? "." + std::to_string(within + 1) : "");
-  }
-
-  std::vector<int64_t> ends_;  ///< per row: samples up to and with it
+  RowRuns counts_;
   int64_t cached_row_ = -1;
   std::vector<SampleBuilder> cached_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@ struct SampleOptions {
   int64_t limit = 0;         ///< rows to use; 0: all
   double max_dropped = 0.0;  ///< share of the rows that may fail to map
   bool stream = false;       ///< map a row when its turn comes, not before; a row is a sample
+  std::filesystem::path index = {};  ///< folder for what was found out about many rows; empty: none
 };
 
 /// A row that did not map.

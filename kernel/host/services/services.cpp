@@ -187,6 +187,12 @@ SamplePlugins Services::sample_plugins(const Json& entry) {
     const Provider reader = reader_for(entry, file);
     Json options = named ? entry["reader"].value("options", Json::object()) : Json::object();
     options["path"] = file;
+    const Json declared = reader.factory->metadata.value("options", Json::object());
+    if (!folder_.empty() && declared.contains("index") && fs::file_size(file) >= kLargeFile) {
+      const fs::path index = fs::path(folder_) / "index";
+      fs::create_directories(index);
+      options["index"] = (index / (sha256(file).substr(0, 16) + ".rows")).string();
+    }
     plugins.files.push_back(
         {file, make<attune_reader>(reader, options, Exit::kData), failure_of(reader)});
   }
@@ -204,6 +210,7 @@ std::unique_ptr<SampleSource> Services::samples(const Json& entry) {
   options.limit = entry.value("limit", int64_t{0});
   options.max_dropped = entry.value("max_dropped", 0.0);
   options.stream = entry.value("stream", false);
+  if (!folder_.empty()) options.index = fs::path(folder_) / "index";
   return open_samples(sample_plugins(entry), options, [&](const std::vector<DroppedRow>& dropped) {
     Json rows = Json::array();
     for (const DroppedRow& row : dropped) {
@@ -221,14 +228,41 @@ SampleSources Services::sources(const Json& data, const std::string& split) {
   FilterOptions options{data.value("duplicates", "keep") == "drop",
                         data.value("contaminated", "refuse")};
   if (split != "train" || (!options.drop_duplicates && heldout.empty())) return made;
-  HeldoutItems items(data.value("ngram", size_t{13}));
-  for (const Json& entry : heldout) items.add(*samples(entry));
-  notes_["filtered"] = filter_samples(made, items, options);
+  const Json found = filtered(made, data, options);
+  keep_only(made, found.at("kept"));
+  notes_["filtered"] = found.at("found");
   log(ATTUNE_LOG_INFO, "training data: " + notes_["filtered"]["duplicates"].dump() +
                            " duplicates left out, " + notes_["filtered"]["contaminated"].dump() +
-                           " samples hold words of " + std::to_string(items.size()) +
-                           " held-out items");
+                           " samples hold words of " + found.at("items").dump() + " held-out items");
   return made;
+}
+
+/// What to leave out of training data, and what was found; kept in the run's folder.
+Json Services::filtered(const SampleSources& sources, const Json& data,
+                        const FilterOptions& options) {
+  SampleSources heldout;
+  for (const Json& entry : data.value("heldout", Json::array())) heldout.push_back(samples(entry));
+  const size_t n = data.value("ngram", size_t{13});
+  Sha256 digest;
+  for (const SampleSources* all : {&sources, static_cast<const SampleSources*>(&heldout)}) {
+    for (const auto& source : *all) digest.add_sized(source->digest());
+    digest.add_sized("end");
+  }
+  digest.add_sized(std::to_string(n)).add_sized(options.contaminated);
+  const std::string key = digest.add_sized(options.drop_duplicates ? "drop" : "keep").hex();
+  const fs::path file = fs::path(folder_) / "index" / (key.substr(0, 16) + ".filtered.json");
+  if (!folder_.empty() && fs::exists(file)) {
+    const Json known = unsealed(read_text(file));
+    if (known.is_object() && known.value("key", "") == key) return known;
+  }
+  HeldoutItems items(n);
+  for (const auto& source : heldout) items.add(*source);
+  const Filtered made = look_through(sources, items, options);
+  const Json found = {{"key", key}, {"items", items.size()}, {"found", made.found}, {"kept", made.kept}};
+  if (folder_.empty()) return found;
+  fs::create_directories(file.parent_path());
+  write_atomically(file, sealed(found));
+  return found;
 }
 
 void Services::metrics(int64_t step, const Json& row) {
@@ -241,9 +275,13 @@ void Services::rewind_metrics(int64_t step) {
   if (metrics_) metrics_->rewind(step);
 }
 
+void Services::sync_metrics() {
+  if (metrics_) metrics_->sync();
+}
+
 void Services::progress(std::string_view phase, int64_t done, int64_t total) {
   progress_.update(phase, done, total);
-  check_cancelled();
+  if (phase != "train") check_cancelled();
 }
 
 void Services::log(int level, std::string_view message) {
@@ -275,10 +313,7 @@ Evaluator Services::evaluator(const std::string& use, const Json& options) {
 }
 
 void Services::check_cancelled() const {
-  if (console_.cancelled()) {
-    throw ExitError(Exit::kRunFailed,
-                    "interrupted; run the same command again to go on from the newest checkpoint");
-  }
+  if (const int signal = console_.stop_requested()) throw stopped_by(signal);
 }
 
 }  // namespace attune

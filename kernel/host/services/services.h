@@ -38,7 +38,9 @@ class Services final : public RunServices {
   SampleSources sources(const Json& data, const std::string& split) override;
   void metrics(int64_t step, const Json& row) override;
   void rewind_metrics(int64_t step) override;
+  void sync_metrics() override;
   void progress(std::string_view phase, int64_t done, int64_t total) override;
+  int stop_requested() const override { return console_.stop_requested(); }
   void log(int level, std::string_view message) override;
   Json machine() override;
   void planned(const Json& plan) override;
@@ -56,6 +58,7 @@ class Services final : public RunServices {
   template <typename Table>
   Plugin<Table> make(const Provider& provider, const Json& options, Exit exit);
   PluginFailure failure_of(const Provider& provider);
+  Json filtered(const SampleSources& sources, const Json& data, const FilterOptions& options);
   Provider reader_for(const Json& entry, const std::string& file);
 
   Installation& installation_;

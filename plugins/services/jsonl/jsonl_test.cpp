@@ -226,3 +226,58 @@ TEST(Jsonl, NamesAFileThatIsNotThere) {
             "/no/such/file.jsonl: cannot open it: No such file or directory");
   EXPECT_EQ(why([] { Reader{"/"}; }), "/: expected a regular file");
 }
+
+namespace {
+
+/// Records of about a kilobyte, in all a little more than what is worth an index.
+std::string large_text() {
+  std::string text;
+  for (int i = 0; text.size() < (17u << 20); ++i)
+    text += "{\"i\":" + std::to_string(i) + ",\"t\":\"" + std::string(1000, 'x') + "\"}\n" + (i % 7 ? "" : "\n");
+  return text;
+}
+
+void set_age(const std::string& path, int seconds) {
+  fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::seconds(seconds));
+}
+
+std::string index_of(const std::string& path) { return path + ".index"; }
+
+Json record(const std::string& path, int64_t i, int64_t* count = nullptr) {
+  PluginUnderTest<attune_reader> plugin("jsonl", "reader/1", "jsonl", {{"path", path}, {"max_bytes", 1 << 20}, {"index", index_of(path)}});
+  if (count) plugin.check(plugin->count(plugin.self(), count));
+  Json found;
+  const attune_value_sink sink{ATTUNE_END(attune_value_sink, emit), 0, &found,
+                               [](void* context, const attune_value* value) -> int32_t {
+                                 *static_cast<Json*>(context) = to_json(*value);
+                                 return ATTUNE_OK;
+                               }};
+  plugin.check(plugin->read(plugin.self(), i, 1, &sink));
+  return found;
+}
+
+}  // namespace
+
+TEST(Jsonl, KeepsWhereTheRecordsOfALargeFileBegin) {
+  const File file(large_text());
+  const std::string index = index_of(file.path());
+  int64_t made = 0, kept = 0;
+  record(file.path(), 5, &made);
+  EXPECT_FALSE(fs::exists(index)) << "the file is too young: it may change again within a tick of the clock";
+  set_age(file.path(), 50);
+  for (const int64_t i : {0, 1, 31, 32, 9000}) EXPECT_EQ(record(file.path(), i)["i"], i);
+  ASSERT_TRUE(fs::exists(index));
+  const auto written = fs::last_write_time(index);
+
+  for (const int64_t i : {0, 1, 31, 32, 33, 9000, int(made) - 1}) EXPECT_EQ(record(file.path(), i, &kept)["i"], i);
+
+  EXPECT_EQ(kept, made);
+  EXPECT_EQ(fs::last_write_time(index), written);
+  // A damaged index, or one of another file, is made anew.
+  fs::resize_file(index, fs::file_size(index) - 8);
+  EXPECT_EQ(record(file.path(), 9000)["i"], 9000);
+  EXPECT_NE(fs::last_write_time(index), written);
+  set_age(file.path(), 100);
+  EXPECT_EQ(record(file.path(), 9000)["i"], 9000);
+  fs::remove(index);
+}
