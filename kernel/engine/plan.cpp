@@ -18,7 +18,7 @@ namespace {
 /// Elements of a tile of logits (nn/head_tiles.h).
 constexpr double kTile = double(int64_t{4} << 20);
 /// Code, and blocks too small to go back to the system, that the first step touches and a plan does not.
-constexpr int64_t kFirstStep = 8 << 20;
+constexpr int64_t kFirstStep = 16 << 20;
 
 /// What this process holds, once it has given back what it can.
 int64_t resident() {

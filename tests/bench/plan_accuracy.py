@@ -109,6 +109,7 @@ def recipes(args) -> None:
         found = measured([args.attune, "run", str(recipe), *[word for one in sets for word in ("--set", one)]], work / recipe.stem)
         errors.append(abs(found["planned_gb"] / found["peak_gb"] - 1))
         rows.append(f"| {recipe.stem} | {1e3 * found['planned_gb']:.0f} MB | {1e3 * found['peak_gb']:.0f} MB | {off(found['planned_gb'], found['peak_gb'])} |")
+        print(rows[-1], flush=True)
         subprocess.run(["rm", "-r", str(work)], check=True)
     rows.append("")
     rows.append(f"{len(errors)} recipes; off by {100 * statistics.median(errors):.1f} % in the median, {100 * max(errors):.1f} % at most.")
@@ -118,7 +119,7 @@ def recipes(args) -> None:
 def write_between(page: pathlib.Path, marker: str, text: str) -> None:
     """Replaces what stands between <!-- marker --> and <!-- /marker -->."""
     old = page.read_text()
-    new, found = re.subn(f"(<!-- {marker} -->\n).*?(\n<!-- /{marker} -->)", lambda match: match[1] + text + match[2], old, flags=re.S)
+    new, found = re.subn(f"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", lambda match: match[1] + text + "\n" + match[2], old, flags=re.S)
     if not found:
         sys.exit(f"{page}: has no <!-- {marker} -->")
     page.write_text(new)

@@ -23,7 +23,7 @@ parser.add_argument("--attune", required=True)
 parser.add_argument("--page")
 parser.add_argument("--picture")
 parser.add_argument("--vocabularies", default="32768,65536,131072,262144")
-parser.add_argument("--lengths", default="2048,8192,16384,32768,65536,131072")
+parser.add_argument("--lengths", default="2048,16384,32768,65536,131072")
 args = parser.parse_args()
 source = pathlib.Path(__file__).resolve().parents[2] / "configs/tiny/model"
 work = pathlib.Path(tempfile.mkdtemp(prefix="attune-scaling-"))
@@ -60,12 +60,11 @@ samples_per_step = 1
 max_length = {tokens}
 tokens_per_batch = {tokens}
 """)
-    plan = json.loads(subprocess.run([args.attune, "plan", str(work / "run.toml"), "--json"], check=True, capture_output=True, text=True).stdout)[0]["plan"]
     subprocess.run([args.attune, "run", str(work / "run.toml"), "--quiet"], check=True, stdout=subprocess.DEVNULL)
     record = tomllib.loads((work / "runs/scaling/record.toml").read_text())
     results = record.get("result", record.get("results"))
-    return {"peak": results["peak_memory_bytes"], "planned": plan["memory"]["peak"], "parameters": plan["parameters"],
-            "seconds": results["train_seconds"]}
+    bytes_of_weights = (work / "runs/scaling/final/model.safetensors").stat().st_size  # fp32; the header has a kilobyte.
+    return {"peak": results["peak_memory_bytes"], "planned": results["planned_memory_bytes"], "parameters": bytes_of_weights // 4}
 
 
 def line(xs: list, ys: list) -> tuple:
@@ -110,21 +109,23 @@ for vocabulary in map(int, args.vocabularies.split(",")):
     found = train(vocabulary, 2048)
     left = found["peak"] - 16 * found["parameters"]
     bars.append((vocabulary, left / 1e6))
+    print(f"{vocabulary} words: {left / 1e6:.0f} MB", file=sys.stderr, flush=True)
     words.append([f"{vocabulary:,}", f"{found['peak'] / 1e6:.0f} MB", f"{16 * found['parameters'] / 1e6:.0f} MB", f"{left / 1e6:.0f} MB", f"{found['planned'] / 1e6:.0f} MB"])
 points, lengths = [], []
 for tokens in map(int, args.lengths.split(",")):
     found = train(259, tokens, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1)
     points.append((tokens, found["peak"] / 1e6))
-    lengths.append([f"{tokens:,}", f"{found['peak'] / 1e6:.0f} MB", f"{found['planned'] / 1e6:.0f} MB", f"{found['seconds']:.2f} s"])
+    print(f"{tokens} tokens: {found['peak'] / 1e6:.0f} MB", file=sys.stderr, flush=True)
+    lengths.append([f"{tokens:,}", f"{found['peak'] / 1e6:.0f} MB", f"{found['planned'] / 1e6:.0f} MB"])
 fit = line([x for x, _ in points], [y for _, y in points])
-text = (table(["vocabulary", "peak", "parameters", "left", "planned"], words) + "\n\n" + table(["tokens", "peak", "planned", "a step"], lengths) +
+text = (table(["vocabulary", "peak", "parameters", "left", "planned"], words) + "\n\n" + table(["tokens", "peak", "planned"], lengths) +
         f"\n\n{fit[1]:.0f} MB and {1e3 * fit[0]:.2f} kB a token; off by {100 * fit[2]:.1f} % at most.")
 print(text)
 if args.picture:
     pathlib.Path(args.picture).write_text(picture(bars, points, fit))
 if args.page:
     page = pathlib.Path(args.page)
-    new, count = re.subn(r"(<!-- scaling -->\n).*?(\n<!-- /scaling -->)", lambda match: match[1] + text + match[2], page.read_text(), flags=re.S)
+    new, count = re.subn(r"(<!-- scaling -->\n).*?(<!-- /scaling -->)", lambda match: match[1] + text + "\n" + match[2], page.read_text(), flags=re.S)
     if not count:
         sys.exit(f"{page}: has no <!-- scaling -->")
     page.write_text(new)
