@@ -21,7 +21,7 @@ ATTUNE_FUZZ_TARGET(manifest) {
   std::error_code ignored;
   std::filesystem::create_symlink(included, std::filesystem::path(path).parent_path() / "more.toml", ignored);
   static const NoPlugins none;
-  const LoadOptions options{.sets = {}, .catalogue = none, .environment = [](const std::string& name) {
+  const ManifestOptions options{.sets = {}, .catalogue = none, .environment = [](const std::string& name) {
                               return name == "SET" ? std::optional<std::string>("value") : std::nullopt;
                             }};
   try {
