@@ -28,7 +28,7 @@ void add(StepLoss& total, const Loss& loss, const Scores& scores) {
   }
 }
 
-StepLoss in_two_passes(Algorithm& algorithm, const Policy& policy, std::span<MicroBatch> micros, bool learn,
+StepLoss in_two_passes(Algorithm& algorithm, const TrainedPolicy& policy, std::span<MicroBatch> micros, bool learn,
                        const std::function<void()>& after_backward) {
   const Needs needs = algorithm.needs();
   {
@@ -90,7 +90,7 @@ Scores merge(std::span<const MicroBatch> micros) {
   return all;
 }
 
-StepLoss step_loss(Algorithm& algorithm, const Policy& policy, std::span<MicroBatch> micros, bool learn,
+StepLoss step_loss(Algorithm& algorithm, const TrainedPolicy& policy, std::span<MicroBatch> micros, bool learn,
                    const std::function<void()>& after_backward) {
   const Needs needs = algorithm.needs();
   if (needs.whole_step && (needs.values > 0 || needs.divergence.kind != DivergenceKind::kNone)) {

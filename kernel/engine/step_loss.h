@@ -14,7 +14,7 @@
 namespace attune {
 
 /// What is trained.
-struct Policy {
+struct TrainedPolicy {
   Model& model;
   ValueHead value;
   Model* teacher = nullptr;  ///< whose distribution a divergence compares with
@@ -32,7 +32,7 @@ struct StepLoss {
 ///
 /// Rationale: a loss over the whole step needs every score before any gradient. A step of several micro-batches is then
 /// scored twice: once without a graph, which gives each unit's coefficient dL / d logprob, and once to send it back.
-StepLoss step_loss(Algorithm& algorithm, const Policy& policy, std::span<MicroBatch> micros, bool learn,
+StepLoss step_loss(Algorithm& algorithm, const TrainedPolicy& policy, std::span<MicroBatch> micros, bool learn,
                    const std::function<void()>& after_backward);
 
 /// The scores of several micro-batches as those of one.

@@ -163,7 +163,7 @@ Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& sp
     totals.units += micro.row_U.size(0);
   }
   if (algorithm_->needs().mismatched) add_mismatched(split, kept, bins, micros);
-  const Policy policy{*policy_.model, policy_.value, reference_ ? reference_->live() : nullptr};
+  const TrainedPolicy policy{*policy_.model, policy_.value, reference_ ? reference_->live() : nullptr};
   static_cast<StepLoss&>(totals) = step_loss(*algorithm_, policy, micros, learn, [&] { optimizer_->accumulate(); });
   return totals;
 }

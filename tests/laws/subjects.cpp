@@ -96,7 +96,7 @@ ModelUnderLaw::ModelUnderLaw(const std::string& name, int64_t vocabulary, uint64
   }
 }
 
-Policy ModelUnderLaw::policy(const AlgorithmUnderLaw& subject) {
+TrainedPolicy ModelUnderLaw::policy(const AlgorithmUnderLaw& subject) {
   const Needs needs = subject.algorithm->needs();
   const bool compares = needs.divergence.kind != DivergenceKind::kNone;
   if (compares && !teacher) teacher = std::make_unique<ModelUnderLaw>(any_model(), model->shape().vocabulary, 2);

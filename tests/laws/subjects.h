@@ -51,7 +51,7 @@ struct ModelUnderLaw {
   ValueHead value;  ///< three outputs
   Json config;
   /// With a value head or a teacher, another model of random weights, where the algorithm needs one.
-  Policy policy(const AlgorithmUnderLaw& subject);
+  TrainedPolicy policy(const AlgorithmUnderLaw& subject);
   std::unique_ptr<ModelUnderLaw> teacher;
 
   /// Gradients of every parameter, flattened into one vector; they are cleared.

@@ -3,6 +3,7 @@
 
 CURVES_TABLE is what curves.py --table wrote; without it that part of the page stays as it is.
 """
+import collections
 import json
 import pathlib
 import re
@@ -22,6 +23,13 @@ def run(test, pattern):
         return done.stdout, json.load(open(file.name))
 
 
+def laws():
+    """How many laws each algorithm was held to; run() has ended the script where one failed."""
+    _, report = run("laws_test", "Every/AlgorithmLaw.*:Every/EdgeLaw.*:Every/ResumeLaw.*")
+    names = [test["name"].split("/")[1] for suite in report["testsuites"] for test in suite["testsuite"]]
+    return collections.Counter(names)
+
+
 def algorithms():
     """Variants side by side: the error to the formula, and to TRL where there is one."""
     out, _ = run("laws_test", "*AlgorithmLaw.Loss*")
@@ -30,12 +38,13 @@ def algorithms():
         if line.startswith("| ") and len(cells := [cell.strip() for cell in line.strip("| \n").split(" | ")]) >= 4:
             name, options, whose, error = cells[0], cells[1], cells[-2].strip("| "), cells[-1]
             rows.setdefault((name, options), {})[whose] = max(float(error), rows.get((name, options), {}).get(whose, 0.0))
-    yield "| algorithm | options | to the formula, fp64 | to TRL 1.16 |"
-    yield "|---|---|---:|---:|"
+    passed = laws()
+    yield "| algorithm | options | to the formula, fp64 | to TRL 1.16 | laws |"
+    yield "|---|---|---:|---:|---:|"
     for (name, options), errors in sorted(rows.items()):
         shown = ", ".join(f"{k} = {json.dumps(v)}" for k, v in json.loads(options).items()) or "defaults"
         cell = lambda whose: f"{errors[whose]:.1e}" if whose in errors else ""
-        yield f"| {name} | {shown} | {cell('formula')} | {cell('trl')} |"
+        yield f"| {name} | {shown} | {cell('formula')} | {cell('trl')} | {passed[name]} |"
 
 
 def models():
@@ -56,10 +65,11 @@ def models():
 
 def datasets():
     out, _ = run("datasets_test", "*BecomeTheSamples*")
-    yield "| dataset | rows that map | rows refused, with the message |"
-    yield "|---|---:|---:|"
+    yield "| dataset | a published row's fields | rows that map | rows refused, with the message |"
+    yield "|---|---|---:|---:|"
     for name, mapped, refused in re.findall(r"^(\w+): (\d+) mapped, (\d+) refused", out, re.M):
-        yield f"| {name} | {mapped} | {refused} |"
+        first = json.loads((page.parents[1] / "plugins" / "datasets" / name / "rows.json").read_text())[0]["row"]
+        yield f"| {name} | {', '.join(f'`{key}`' for key in first)} | {mapped} | {refused} |"
 
 
 kept = re.search(r"<!-- curves -->\n(.*)<!-- /curves -->", page.read_text(), re.S) if page.exists() else None
@@ -72,7 +82,8 @@ processor.
 ## Algorithms
 
 Loss and gradient on random scores, against the paper's formula in 40 digits (`tests/reference/algorithms.py`; limit 1e-6) and against TRL's
-own code (`tests/reference/trl_losses.py`; limit 1e-5): the larger relative error of the two. Where TRL's convention differs, see
+own code (`tests/reference/trl_losses.py`; limit 1e-5): the larger relative error of the two. `laws`: those of `tests/laws` that the
+algorithm was held to, all passed. Where TRL's convention differs, see
 [Same name, other loss](algorithms/README.md#same-name-other-loss).
 
 {chr(10).join(algorithms())}
