@@ -140,17 +140,20 @@ TEST(RunFaults, ARowThatFailsInAStreamStopsAtItsStepAndTheRunGoesOnWhereItMayBeD
     const fs::path here = folder.path / (straight ? "straight" : "stopped");
     fs::create_directories(here);
     const fs::path manifest = write_tiny_run(here, 6, 1, "shuffle = false\n", {.more = "[reference]\nmode = \"live\"\n"});
-    std::string text = read_file(manifest), rows = read_file(here / "pairs.jsonl");
+    std::string text = read_file(manifest), rows;
     text.insert(text.find("columns = "), "stream = true\n");
+    text.replace(text.find("samples_per_step = 4"), 20, "samples_per_step = 64");
+    const std::string some = read_file(here / "pairs.jsonl");
+    for (int i = 0; i < 20; ++i) rows += some;
     size_t at = 0;
-    for (int row = 1; row < 18; ++row) at = rows.find('\n', at) + 1;
-    rows[at] = '[';  // Row 18 belongs to step 5.
+    for (int row = 1; row < 300; ++row) at = rows.find('\n', at) + 1;
+    rows[at] = '[';  // Row 300 belongs to step 5; the plan looks at the first 256.
     write_file(here / "pairs.jsonl", rows);
     write_file(manifest, text);
     const Outcome outcome = straight ? Outcome{} : run(manifest);
     if (!straight) {
       EXPECT_EQ(outcome.code, 6) << outcome.printed;
-      EXPECT_NE(outcome.printed.find("pairs.jsonl row 18: "), std::string::npos) << outcome.printed;
+      EXPECT_NE(outcome.printed.find("pairs.jsonl row 300: "), std::string::npos) << outcome.printed;
       EXPECT_TRUE(fs::exists(here / "runs/tiny/checkpoints/step-000004"));
     }
     text.insert(text.find("columns = "), "max_dropped = 0.1\n");
@@ -196,17 +199,24 @@ TEST(RunFaults, AnotherManifestDoesNotContinueThisRun) {
 
 TEST(RunFaults, AFullDiskKeepsTheLastCheckpointAndTheRunGoesOnLater) {
   const TemporaryFolder folder;
-  const fs::path manifest = write_tiny_run(folder.path, 12, 3);
+  const fs::path manifest = write_tiny_run(folder.path, 12, 3), model = folder.path / "model";
+  fs::copy(fs::path(ATTUNE_SOURCE_DIR) / "configs/tiny/model", model);
+  std::string config = read_file(model / "config.json"), text = read_file(manifest);
+  config.replace(config.find("\"hidden_size\": 64"), 17, "\"hidden_size\": 384");
+  write_file(model / "config.json", config);
+  const std::string tiny = std::string(ATTUNE_SOURCE_DIR) + "/configs/tiny/model";
+  text.replace(text.find(tiny), tiny.size(), model.string());
+  write_file(manifest, text);
   ASSERT_EQ(run(manifest).code, 0);
   const std::string weights = read_file(folder.path / "runs/tiny/final/model.safetensors");
   fs::remove_all(folder.path / "runs");
 
-  // A limit on the size of files stands in for a disk that fills, in ever later files: the run's own notes, the stored
-  // reference, metrics, a checkpoint.
+  // A limit on the size of files stands in for a disk that fills. It is above that of plugins, whose checked bytes are
+  // files in memory, and below that of a checkpoint.
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   signal(SIGXFSZ, SIG_IGN);
-  for (const rlim_t bytes : {200, 700, 1500, 3000, 64 << 10}) {
+  for (const rlim_t bytes : {8 << 20, 12 << 20}) {
     const rlimit small{bytes, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &small);
     const Outcome full = run(manifest);
