@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -63,7 +64,7 @@ double optimizer_time(const Json& options) {
 
 /// Seconds to write a byte, with its digest.
 double disk_time(const fs::path& folder) {
-  const std::string piece(256 << 20, 'x'), path = (folder / "written").string();
+  const std::string piece(256 << 20, 'x'), path = (folder / ("written-" + std::to_string(::getpid()))).string();
   fs::create_directories(folder);
   const auto start = Clock::now();
   write_atomically(path, piece);

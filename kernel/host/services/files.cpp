@@ -84,7 +84,7 @@ Json unsealed(const std::string& text) {
 }
 
 void write_atomically(const fs::path& file, std::string_view text) {
-  const fs::path staging = file.string() + ".staging";
+  const fs::path staging = file.string() + ".staging-" + std::to_string(::getpid());  // Others may write it too.
   DurableFile out(staging);
   out.append(text);
   out.finish();
