@@ -5,17 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
+#include "kernel/host/services/clock.h"
 #include "kernel/host/services/files.h"
 
 namespace attune {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 /// The complete lines of `text` whose step is at most `step`.
 std::string lines_until(const std::string& text, int64_t step) {
@@ -83,7 +79,7 @@ void Trackers::log(int64_t step, const Json& row) {
   Arena arena;
   const attune_value map = to_value(numbers, arena);
   for (const Tracker& tracker : trackers_) {
-    tracker.failure.check(tracker.table->log(tracker.table->self, step, now(), &map),
+    tracker.failure.check(tracker.table->log(tracker.table->self, step, unix_now(), &map),
                           "step " + std::to_string(step));
   }
 }
