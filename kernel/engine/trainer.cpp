@@ -76,6 +76,18 @@ at::Tensor embedding_noise(double alpha, uint64_t seed, int64_t step, std::span<
   return at::cat(parts);
 }
 
+/// Updates in the backward pass take a step of one micro-batch.
+void require_single_batches(TrainingData& data, const StepPlan& plan, int64_t budget) {
+  for (int64_t step = 1; step <= plan.steps(); ++step) {
+    const std::vector<int64_t> kept = kept_of(data, plan.samples(step));
+    int64_t rows = 0;
+    for (const int64_t index : kept) rows += int64_t(data.at(index)->ids.size());
+    if (rows <= budget || kept.size() < 2) continue;
+    throw ExitError(Exit::kUsage, "optimizer.in_backward needs steps of one batch; step " + std::to_string(step) + " has " + std::to_string(rows) +
+                                      " tokens, train.tokens_per_batch is " + std::to_string(budget) + "; raise it, or make steps smaller");
+  }
+}
+
 std::vector<int64_t> all_of(const TrainingData& data) {
   std::vector<int64_t> indices(size_t(data.size()));
   std::iota(indices.begin(), indices.end(), int64_t(0));
@@ -154,9 +166,11 @@ void Trainer::prepare_reference() {
                                       std::to_string(policy_.model->shape().vocabulary) + "; distillation needs one vocabulary");
   }
   const std::string weights = weights_digest(run_, model, other != nullptr);
+  const Json& stored = run_.at("model");
+  const std::string packing = stored.contains("quantize") ? stored["quantize"].dump() + stored.at("double_quant").dump() : "";
   for (Split* split : {&train_, &eval_}) {
     if (!split->data) continue;
-    const std::string key = sha256_of(weights + split->data->digest() + run_.at("model").at("dtype").dump() +
+    const std::string key = sha256_of(weights + split->data->digest() + run_.at("model").at("dtype").dump() + packing +
                                       run_.at("run").at("device").dump() + run_.at("model").value("options", Json::object()).dump() +
                                       (top_k_ > 0 ? "top " + std::to_string(top_k_) + " " + std::to_string(algorithm_->needs().divergence.temperature) : ""));
     std::vector<int64_t> indices = split == &train_ ? plan_->used() : all_of(*split->data);
@@ -242,25 +256,26 @@ Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& sp
     totals.units += micro.row_U.size(0);
   }
   if (algorithm_->needs().mismatched) add_mismatched(split, kept, bins, micros);
-  static_cast<StepLoss&>(totals) = step_loss(*algorithm_, {*policy_.model, policy_.value, live_reference_ ? live_reference_->model : nullptr}, micros, learn, [&] { optimizer_->accumulate(); });
+  static_cast<StepLoss&>(totals) = step_loss(*algorithm_, {*policy_.model, policy_.value, live_reference_ ? live_reference_->model : nullptr}, micros, learn, [&] { optimizer_->accumulate(); },
+                                                  [&](double count) { optimizer_->begin(schedule_->at(step_), count); });
   return totals;
 }
 
 Json Trainer::train_step(int64_t step) {
   const auto started = Clock::now();
   step_ = step;
+  std::unique_ptr<StepAudit> audit;
+  if (step == 1) audit = std::make_unique<StepAudit>(policy_.parameters, *optimizer_);
   const StepTotals totals = pass(plan_->samples(step), train_, true);
   if (totals.count == 0) throw ExitError(Exit::kData, "step " + std::to_string(step) + " has nothing to learn from: every row was dropped");
   if (!std::isfinite(totals.numerator)) {
     throw Error("step " + std::to_string(step) + ": the loss is " + std::to_string(totals.numerator) +
                 "; lower optimizer.learning_rate or look at the rows of this step; the last checkpoint is whole");
   }
-  std::unique_ptr<StepAudit> audit;
-  if (step == 1) audit = std::make_unique<StepAudit>(policy_.parameters, *optimizer_);
   const double learning_rate = schedule_->at(step);
-  const AdamW::Result update = optimizer_->step(learning_rate, totals.count, run_.at("train").at("clip"));
+  const Optimizer::Result update = optimizer_->step(learning_rate, totals.count, run_.at("train").at("clip"));
   if (!update.finite) {
-    throw Error("step " + std::to_string(step) + ": the gradient is not finite, the weights are unchanged; lower " +
+    throw Error("step " + std::to_string(step) + ": the gradient is not finite; lower " +
                 "optimizer.learning_rate or look at the rows of this step; the last checkpoint is whole");
   }
   if (audit) audit->verify();
@@ -340,7 +355,8 @@ Json Trainer::run() {
   const double reference_seconds = seconds_since(started);
 
   const std::vector<Parameter> trainable = choose_trainable();
-  optimizer_ = std::make_unique<AdamW>(trainable, run_.at("optimizer"));
+  optimizer_ = std::make_unique<Optimizer>(trainable, run_.at("optimizer"));
+  if (optimizer_->in_backward()) require_single_batches(*train_.data, *plan_, run_.at("train").at("tokens_per_batch"));
 
   int64_t step = 0;
   if (const auto found = checkpoints_->newest()) {

@@ -12,6 +12,7 @@
 #include "kernel/engine/optimizer.h"
 #include "kernel/engine/prepared_run.h"
 #include "kernel/engine/reference_scores.h"
+#include "kernel/engine/schedule.h"
 #include "kernel/engine/step_plan.h"
 #include "kernel/engine/training_data.h"
 #include "kernel/host/engine_api.h"
@@ -59,7 +60,7 @@ class Trainer {
   Algorithm* algorithm_ = nullptr;
   Split train_, eval_;
   std::unique_ptr<StepPlan> plan_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<CheckpointStore> checkpoints_;
   bool needs_reference_ = false;

@@ -99,6 +99,7 @@ void Resolver::tables(Json& out, const Run& run) {
       }
     }
   }
+  check_quantize(out, run.root, run.kind, checker_.report());
   if (run.kind == "train") {
     reference(out, run);
     check_train(out, run.root, run.scope, checker_);
