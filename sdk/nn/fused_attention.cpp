@@ -12,7 +12,6 @@
 
 #include "nn/attention_loops.h"
 #include "nn/parallel.h"
-#include "nn/window.h"
 
 namespace attune::nn {
 namespace {

@@ -30,13 +30,13 @@ class Box : public ::testing::Test {
     }
     // The loader's libraries, each at the path where the loader looks.
     const Outcome libraries = shell("cd '" + root.string() + "' && for f in usr/bin/attune usr/lib/attune/*.so; do ldd $f; done | grep -o '/[^ ]*' | sort -u | while read f; do "
-                                    "mkdir -p .$(dirname $f) && cp -L $f .$f; done; mkdir -p tmp work proc dev && touch dev/null");
+                                    "mkdir -p .$(dirname $f) && cp -L $f .$f; done; mkdir -p tmp job proc dev && touch dev/null");
     ASSERT_EQ(libraries.code, 0) << libraries.text;
-    write_file(root / "work/sums.jsonl", "{\"question\": \"2 + 2?\", \"answer\": \"4\"}\n{\"question\": \"3 + 3?\", \"answer\": \"6\"}\n");
+    write_file(root / "job/sums.jsonl", "{\"question\": \"2 + 2?\", \"answer\": \"4\"}\n{\"question\": \"3 + 3?\", \"answer\": \"6\"}\n");
   }
 
   void write_manifest(const HttpServer& server) {
-    write_file(root / "work/run.toml", R"(schema = 1
+    write_file(root / "job/run.toml", R"(schema = 1
 [env.API_KEY]
 secret = true
 [run]
@@ -82,9 +82,9 @@ TEST_F(Box, EvaluatesAServer) {
   const HttpServer server(&sums);
   write_manifest(server);
 
-  const Outcome checked = attune("check @/work/run.toml");
+  const Outcome checked = attune("check @/job/run.toml");
   EXPECT_EQ(checked.code, 0) << checked.text;
-  const Outcome run = attune("run @/work/run.toml --json --set 'run.output=\"@/tmp/runs\"'");
+  const Outcome run = attune("run @/job/run.toml --json --set 'run.output=\"@/tmp/runs\"'");
 
   ASSERT_EQ(run.code, 0) << run.text;
   const Json results = Json::parse(run.text.substr(run.text.find('{')));
