@@ -3,6 +3,12 @@
 # LibTorch's own package file asks for a CUDA toolkit, which neither building nor running on a CPU needs.
 if(NOT ATTUNE_TORCH)
   set(ATTUNE_TORCH "${PROJECT_SOURCE_DIR}/.deps/site/torch")
+  if(ATTUNE_SDK_INSTALLED)
+    set(ATTUNE_TORCH "$ENV{ATTUNE_TORCH}")
+    if(NOT ATTUNE_TORCH)
+      set(ATTUNE_TORCH "${ATTUNE_SDK_TORCH}")
+    endif()
+  endif()
 endif()
 find_path(LibTorch_INCLUDE ATen/ATen.h PATHS "${ATTUNE_TORCH}/include" NO_DEFAULT_PATH NO_CACHE)
 find_library(LibTorch_CPU torch_cpu PATHS "${ATTUNE_TORCH}/lib" NO_DEFAULT_PATH NO_CACHE)

@@ -2,6 +2,7 @@
 #include <ATen/Parallel.h>
 
 #include "kernel/engine/block_cache.h"
+#include "kernel/engine/conformance/trials.h"
 #include "kernel/engine/export.h"
 #include "kernel/engine/language_model.h"
 #include "kernel/engine/plan.h"
@@ -40,6 +41,8 @@ class TorchEngine final : public Engine {
   void threads(int count) override {
     if (count > 0) at::set_num_threads(count);
   }
+
+  TorchTrials& trials() override { return conformance::torch_trials(); }
 
  private:
   std::unique_ptr<PreparedRun> prepared_;

@@ -115,6 +115,21 @@ struct ModelRequest {
 /// Whether a plan measures this machine: never, where it does not know it yet, or anew.
 enum class Calibrate { kNever, kIfMissing, kAgain };
 
+/// What the validator of plugins cannot do without tensors.
+class TorchTrials {
+ public:
+  virtual ~TorchTrials() = default;
+  struct Trial {
+    std::string name, about;
+  };
+  using Make = std::function<Plugin<attune_object>(const Json& options)>;
+  /// All that comes of using an object: equal objects give equal results for equal inputs. `metadata` is its factory's.
+  virtual Json use(std::string_view kind, attune_object& object, const Json& metadata, const Json& given) = 0;
+  virtual std::vector<Trial> trials(std::string_view kind) = 0;
+  /// Throws Error with what is wrong. Returns why the trial was not made, "" where it was.
+  virtual std::string run(std::string_view kind, std::string_view trial, const Make& make, const Json& options, const Json& metadata) = 0;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -127,6 +142,7 @@ class Engine {
   /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) from any checkpoint.
   virtual void convert(const std::string& from, const std::string& to, const std::string& dtype, HostServices& host) = 0;
   virtual void threads(int count) = 0;
+  virtual TorchTrials& trials() = 0;
 };
 
 }  // namespace attune

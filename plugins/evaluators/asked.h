@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "attune/sample.h"
+#include "kernel/host/validate/readable.h"
 #include "support/plugin_under_test.h"
 
 /// For tests of evaluators: what one asks for a sample and how it scores answers, as JSON.
@@ -15,8 +16,7 @@ class EvaluatorUnderTest {
   EvaluatorUnderTest(const std::string& name, const Json& options = Json::object())
       : plugin_(name, "evaluator/1", name, options) {}
 
-  /// Each request as "generate 64 | user: Why?" or "likelihood 1 | user: Why? | assistant: So.",
-  /// the number being max_tokens or n_prompt; stop strings come last.
+  /// Each request as `readable` writes it.
   Json ask(const SampleBuilder& sample) const {
     const attune_sample c = sample.c();
     Json made = Json::array();
@@ -60,20 +60,6 @@ class EvaluatorUnderTest {
   }
 
  private:
-  static std::string readable(const attune_request& request) {
-    const bool generate = request.kind == ATTUNE_REQUEST_GENERATE;
-    std::string text = generate ? "generate " : request.kind == ATTUNE_REQUEST_VALUES ? "values " : "likelihood ";
-    text.append(
-        std::to_string(generate ? request.max_tokens : static_cast<int64_t>(request.n_prompt)));
-    for (size_t t = 0; t < request.n_turns; ++t) {
-      const attune_turn& turn = request.turns[t];
-      text.append(" | ").append(view(turn.role)).append(": ").append(text_of(turn, "test"));
-    }
-    for (size_t s = 0; s < request.n_stops; ++s)
-      text.append(" | stop ").append(view(request.stops[s]));
-    return text;
-  }
-
   PluginUnderTest<attune_evaluator> plugin_;
 };
 

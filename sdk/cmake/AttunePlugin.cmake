@@ -1,96 +1,161 @@
 # SPDX-License-Identifier: Apache-2.0
-# attune_add_plugin(NAME [SOURCES file...] [LINK target...])
+# attune_add_plugin(NAME [CARGO] [METADATA file] [SOURCES file...] [LINK target...])
 #
-# Builds NAME.attune.so from NAME.cpp (or SOURCES) and the plugin.toml beside it: embeds the metadata with ABI and build
-# fingerprint as an ELF note, exports one symbol, and links LibTorch only where plugin.toml says tier = "torch".
-# A file NAME_test.cpp beside it becomes a test.
+# Builds NAME.attune.so from NAME.cpp or NAME.c (or SOURCES, or with CARGO the crate beside it, a staticlib of that name) and the
+# plugin.toml (or METADATA) beside it: embeds the metadata with ABI and build fingerprint as an ELF note, exports one symbol, and links LibTorch
+# only where plugin.toml says tier = "torch". In the source tree a file NAME_test.cpp beside it becomes a test; from an installed SDK
+# `attune plugins validate` does, with rows.json or cases.json and tiny.json where they are there.
 
 set(_attune_plugin_cmake_dir ${CMAKE_CURRENT_LIST_DIR})
-set(ATTUNE_ABI "0.1")
+foreach(_abi ${CMAKE_CURRENT_LIST_DIR}/../include/attune/abi.h ${CMAKE_CURRENT_LIST_DIR}/../../../include/attune/abi.h)
+  if(EXISTS ${_abi})
+    file(STRINGS ${_abi} _lines REGEX "^#define ATTUNE_ABI_(MAJOR|MINOR) ")
+    string(REGEX REPLACE "[^0-9]*([0-9]+)[^0-9]+([0-9]+).*" "\\1.\\2" ATTUNE_ABI "${_lines}")
+    break()
+  endif()
+endforeach()
 set(ATTUNE_SDK_TORCH_REVISION 1)
 
 string(REPLACE "," "+" _attune_sanitizers "${ATTUNE_SANITIZE}")
 if(NOT _attune_sanitizers)
   set(_attune_sanitizers none)
 endif()
-set(ATTUNE_FINGERPRINT "torch=${LibTorch_VERSION} stdlib=libstdc++ cxx11abi=1 arch=${CMAKE_SYSTEM_PROCESSOR} sdk=${ATTUNE_SDK_TORCH_REVISION} sanitize=${_attune_sanitizers}")
+set(_attune_stdlib libstdc++)
+if(CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+")
+  set(_attune_stdlib libc++)
+endif()
+set(_attune_cxx11abi 1)
+if(CMAKE_CXX_FLAGS MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
+  set(_attune_cxx11abi 0)
+endif()
+set(ATTUNE_FINGERPRINT "torch=${LibTorch_VERSION} stdlib=${_attune_stdlib} cxx11abi=${_attune_cxx11abi} arch=${CMAKE_SYSTEM_PROCESSOR} sdk=${ATTUNE_SDK_TORCH_REVISION} sanitize=${_attune_sanitizers}")
+
+# The value of `key = "..."` at the start of a line of plugin.toml, which must match `values`.
+function(_attune_metadata out metadata key values expected)
+  if(NOT metadata MATCHES "(^|\n)${key} *= *\"(${values})\"")
+    message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}/plugin.toml: expected a line ${key} = ${expected}")
+  endif()
+  set(${out} ${CMAKE_MATCH_2} PARENT_SCOPE)
+endfunction()
+
+# The metadata, with what the build knows, as an assembler file with a note section.
+function(_attune_note out name metadata fingerprint)
+  set(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+  if(NOT CMAKE_CXX_COMPILER_ID)
+    set(compiler "${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}")
+  endif()
+  set(embedded ${CMAKE_CURRENT_BINARY_DIR}/${name}.plugin.toml)
+  file(CONFIGURE OUTPUT ${embedded} CONTENT
+       "${metadata}\n[build]\nabi = \"${ATTUNE_ABI}\"\nfingerprint = \"${fingerprint}\"\ncompiler = \"${compiler}\"\n" @ONLY)
+  set(note ${CMAKE_CURRENT_BINARY_DIR}/${name}.note.S)
+  configure_file(${_attune_plugin_cmake_dir}/note.S.in ${note} @ONLY)
+  set_source_files_properties(${note} PROPERTIES OBJECT_DEPENDS ${embedded} LANGUAGE ASM)
+  set(${out} ${note} PARENT_SCOPE)
+endfunction()
+
+# The crate beside CMakeLists.txt, built offline as a static library.
+function(_attune_crate name)
+  find_program(ATTUNE_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin REQUIRED)
+  set(target ${CMAKE_CURRENT_BINARY_DIR}/cargo)
+  set(archive ${target}/release/lib${name}.a)
+  file(GLOB_RECURSE rust CONFIGURE_DEPENDS src/*.rs)
+  string(REPLACE "." ";" abi ${ATTUNE_ABI})
+  list(GET abi 0 major)
+  list(GET abi 1 minor)
+  add_custom_command(OUTPUT ${archive}
+    COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${target}
+            ATTUNE_PLUGIN_ID=${id} ATTUNE_ABI_MAJOR=${major} ATTUNE_ABI_MINOR=${minor}
+            ${ATTUNE_CARGO} build --release --offline --quiet --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
+    DEPENDS ${rust} Cargo.toml plugin.toml COMMENT "Building lib${name}.a with Cargo" VERBATIM)
+  add_custom_target(${name}_crate DEPENDS ${archive})
+  add_dependencies(${name} ${name}_crate)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C LINK_DEPENDS ${archive})
+  target_link_libraries(${name} PRIVATE ${archive} ${CMAKE_DL_LIBS} pthread m)
+  target_link_options(${name} PRIVATE -Wl,-u,attune_plugin_v1 -Wl,--gc-sections)
+endfunction()
 
 function(attune_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
-  if(NOT arg_SOURCES)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "CARGO" "METADATA" "SOURCES;LINK")
+  if(NOT arg_SOURCES AND NOT arg_CARGO)
     set(arg_SOURCES ${name}.cpp)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}.c)
+      set(arg_SOURCES ${name}.c)
+    endif()
   endif()
-  file(READ plugin.toml metadata)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS plugin.toml)
-  if(NOT metadata MATCHES "(^|\n)id *= *\"([^\"]+)\"")
-    message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}/plugin.toml: expected a line id = \"reverse.dns.name\"")
+  if("${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS} ${CMAKE_MODULE_LINKER_FLAGS}" MATCHES "-ffast-math|-Ofast")
+    message(FATAL_ERROR "${name}: -ffast-math changes the arithmetic of the whole process that loads the plugin; take it out of the flags")
   endif()
-  set(id ${CMAKE_MATCH_2})
-  if(NOT metadata MATCHES "(^|\n)tier *= *\"(pure|torch)\"")
-    message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}/plugin.toml: expected a line tier = \"pure\" or \"torch\"")
+  if(NOT arg_METADATA)
+    set(arg_METADATA ${CMAKE_CURRENT_SOURCE_DIR}/plugin.toml)
   endif()
-  set(tier ${CMAKE_MATCH_2})
+  file(READ ${arg_METADATA} metadata)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${arg_METADATA})
+  _attune_metadata(id "${metadata}" id "[^\"]+" "\"reverse.dns.name\"")
+  _attune_metadata(tier "${metadata}" tier "pure|torch" "\"pure\" or \"torch\"")
   set(fingerprint "")
   if(tier STREQUAL torch)
     set(fingerprint "${ATTUNE_FINGERPRINT}")
+    if(NOT TARGET attune::torch)
+      message(FATAL_ERROR "${name}: plugin.toml says tier = \"torch\" and there is no LibTorch; name its folder with -DATTUNE_TORCH=...")
+    endif()
   endif()
-
-  # The metadata, with what the build knows, as a note section.
-  set(embedded ${CMAKE_CURRENT_BINARY_DIR}/${name}.plugin.toml)
-  file(CONFIGURE OUTPUT ${embedded} CONTENT
-       "${metadata}\n[build]\nabi = \"${ATTUNE_ABI}\"\nfingerprint = \"${fingerprint}\"\ncompiler = \"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\"\n" @ONLY)
-  set(note ${CMAKE_CURRENT_BINARY_DIR}/${name}.note.S)
-  configure_file(${_attune_plugin_cmake_dir}/note.S.in ${note} @ONLY)
-  set_source_files_properties(${note} PROPERTIES OBJECT_DEPENDS ${embedded})
+  _attune_note(note ${name} "${metadata}" "${fingerprint}")
 
   add_library(${name} MODULE ${arg_SOURCES} ${note})
   target_link_libraries(${name} PRIVATE attune::sdk ${arg_LINK})
   target_compile_definitions(${name} PRIVATE "ATTUNE_PLUGIN_ID=\"${id}\"" "ATTUNE_PLUGIN_FINGERPRINT=\"${fingerprint}\"")
+  # An SDK that was found sets what the source tree sets for all its targets.
+  if(ATTUNE_SDK_INSTALLED)
+    target_compile_options(${name} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-fno-gnu-unique>)
+    set_target_properties(${name} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON C_STANDARD 11
+      BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")  # CMake pads a run path that it means to change.
+  endif()
+  set(folder ${CMAKE_CURRENT_BINARY_DIR})
+  if(ATTUNE_PLUGIN_DIR)
+    set(folder ${ATTUNE_PLUGIN_DIR})
+  endif()
   set_target_properties(${name} PROPERTIES
     PREFIX "" SUFFIX ".attune.so"
     POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
-    LIBRARY_OUTPUT_DIRECTORY ${ATTUNE_PLUGIN_DIR}
+    LIBRARY_OUTPUT_DIRECTORY ${folder}
     LINK_DEPENDS ${_attune_plugin_cmake_dir}/plugin.version)
-  target_link_options(${name} PRIVATE
-    "-Wl,--version-script=${_attune_plugin_cmake_dir}/plugin.version" -Wl,--exclude-libs,ALL -Wl,-z,now)
+  target_link_options(${name} PRIVATE "-Wl,--version-script=${_attune_plugin_cmake_dir}/plugin.version" -Wl,-z,now)
+  if(arg_CARGO)
+    _attune_crate(${name})
+  else()
+    target_link_options(${name} PRIVATE -Wl,--exclude-libs,ALL)
+  endif()
   if(NOT ATTUNE_SANITIZE)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
   if(tier STREQUAL torch)
     target_link_libraries(${name} PRIVATE attune::torch Threads::Threads)
-    target_precompile_headers(${name} REUSE_FROM attune_torch_pch)
+    if(TARGET attune_torch_pch)
+      target_precompile_headers(${name} REUSE_FROM attune_torch_pch)
+    endif()
   endif()
 
-  if(ATTUNE_BUILD_TESTS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}_test.cpp)
+  if(ATTUNE_SDK_INSTALLED)
+    _attune_validate(${name})
+  elseif(ATTUNE_BUILD_TESTS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}_test.cpp)
     attune_add_test(${name}_test SOURCES ${name}_test.cpp TIER ${tier} LINK ${arg_LINK})
     add_dependencies(${name}_test ${name})
   endif()
 endfunction()
 
-# attune_add_test(NAME SOURCES file... [TIER pure|torch] [LINK target...] [LABELS label...])
-# A GoogleTest program. It finds plugins and the attune binary by the macros ATTUNE_PLUGIN_DIR and ATTUNE_BIN_DIR, the source
-# tree by ATTUNE_SOURCE_DIR, and opens plugins with tests/support/plugin_under_test.h.
-function(attune_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER" "SOURCES;LINK;LABELS")
-  add_library(${name}_objects OBJECT ${arg_SOURCES})
-  target_link_libraries(${name}_objects PRIVATE attune::sdk attune::test_support GTest::gtest ${arg_LINK})
-  target_compile_definitions(${name}_objects PRIVATE
-    "ATTUNE_PLUGIN_DIR=\"${ATTUNE_PLUGIN_DIR}\"" "ATTUNE_BIN_DIR=\"${PROJECT_BINARY_DIR}/bin\"" "ATTUNE_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
-  if(NOT arg_TIER STREQUAL torch)
-    target_compile_options(${name}_objects PRIVATE -O0)  # Tests are compiled more often than they run.
+# A test of a plugin outside of the source tree, and where it is installed.
+function(_attune_validate name)
+  set(given)
+  foreach(pair cases:rows.json cases:cases.json config:tiny.json)
+    string(REPLACE ":" ";" pair ${pair})
+    list(GET pair 0 option)
+    list(GET pair 1 file)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      list(APPEND given --${option} ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+    endif()
+  endforeach()
+  if(ATTUNE_EXECUTABLE)
+    add_test(NAME ${name}_is_valid COMMAND ${ATTUNE_EXECUTABLE} plugins validate $<TARGET_FILE:${name}> ${given})
   endif()
-  add_executable(${name} $<TARGET_OBJECTS:${name}_objects>)
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  target_link_libraries(${name} PRIVATE attune::test_support GTest::gtest GTest::gtest_main Threads::Threads ${CMAKE_DL_LIBS} ${arg_LINK})
-  if(arg_TIER STREQUAL torch)
-    target_link_libraries(${name}_objects PRIVATE attune::torch)
-    target_link_libraries(${name} PRIVATE attune::torch)
-    target_precompile_headers(${name}_objects REUSE_FROM attune_torch_pch)
-  endif()
-  # Tests run side by side: one thread each, or spinning threads would wait for each other.
-  set(properties TIMEOUT 900 ENVIRONMENT OMP_NUM_THREADS=1)
-  if(arg_LABELS)
-    list(APPEND properties LABELS "${arg_LABELS}")
-  endif()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
+  install(TARGETS ${name} LIBRARY DESTINATION lib/attune)
 endfunction()

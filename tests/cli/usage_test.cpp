@@ -14,6 +14,7 @@ const std::string kTiny = ATTUNE_SOURCE_DIR "/configs/tiny.toml";
 
 constexpr const char* kCommands[] = {
     "run",    "check",  "plan",     "explain", "data inspect", "plugins list", "plugins inspect",
+    "plugins doctor", "plugins new", "plugins validate",
     "import", "export", "generate", "score",   "tokenize"};
 
 TEST(Cli, HelpListsEveryCommand) {

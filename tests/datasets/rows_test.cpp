@@ -13,7 +13,7 @@
 #include <sstream>
 
 #include "datasets/declared.h"
-#include "datasets/shapes.h"
+#include "kernel/host/validate/shapes.h"
 #include "plugins/datasets/mapped.h"
 
 namespace attune::testing {

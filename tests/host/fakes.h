@@ -194,6 +194,7 @@ class FakeEngine final : public Engine {
   void convert(const std::string&, const std::string&, const std::string&, HostServices&) override {
   }
   void threads(int) override {}
+  TorchTrials& trials() override { throw Error("this engine tries no plugins"); }
 };
 
 /// A console that keeps what is said.

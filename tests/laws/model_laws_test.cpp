@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "kernel/engine/conformance/model_laws.h"
 #include "kernel/engine/optimizer.h"
 #include "kernel/engine/step_audit.h"
 #include "kernel/host/manifest/node.h"
@@ -20,29 +21,16 @@ at::Tensor scores_of(ModelUnderLaw& model, std::span<const Encoded* const> sampl
 }
 
 TEST_P(ModelLaw, PackedEqualsAlone) {
-  const at::NoGradGuard no_grad;
-  ModelUnderLaw model(GetParam());
-  const std::vector<Encoded> samples = random_samples(model, true, 7, 2);
+  const ModelUnderLaw model(GetParam());
 
-  const at::Tensor packed = scores_of(model, pointers(samples));
-
-  int64_t first = 0;
-  for (const Encoded& sample : samples) {
-    const Encoded* alone[] = {&sample};
-    const int64_t units = int64_t(sample.units.size());
-    EXPECT_LE(relative_gap(packed.slice(0, first, first + units), scores_of(model, alone)), 1e-5);
-    first += units;
-  }
+  EXPECT_LE(conformance::packing_gap(*model.model, random_samples(model, true, 7, 2)), 1e-5);
 }
 
 TEST_P(ModelLaw, SharedPromptEqualsSeparatePrompts) {
-  const at::NoGradGuard no_grad;
-  ModelUnderLaw model(GetParam());
+  const ModelUnderLaw model(GetParam());
+  const auto of = [&](bool shared) { return random_samples(model, true, 5, 4, shared); };
 
-  const at::Tensor shared = scores_of(model, pointers(random_samples(model, true, 5, 4, true)));
-  const at::Tensor separate = scores_of(model, pointers(random_samples(model, true, 5, 4, false)));
-
-  EXPECT_LE(relative_gap(shared, separate), 1e-5);
+  EXPECT_LE(conformance::likelihood_gap(*model.model, of(true), of(false)), 1e-5);
 }
 
 TEST_P(ModelLaw, ChunkSizeOfTheHeadChangesNothing) {
@@ -81,38 +69,9 @@ TEST_P(ModelLaw, ComputingLayersAgainChangesNothing) {
 }
 
 TEST_P(ModelLaw, CacheOnEqualsCacheOff) {
-  const at::NoGradGuard no_grad;
-  ModelUnderLaw model(GetParam());
-  const std::vector<Encoded> samples = random_samples(model, false, 3, 6);
-  const int64_t axes = model.model->shape().position_axes;
-  const std::unique_ptr<Cache> cache = model.model->cache(int64_t(samples.size()), 64);
+  const ModelUnderLaw model(GetParam());
 
-  std::vector<at::Tensor> stepped(samples.size());
-  for (int64_t i = 0;; ++i) {  // One row of every sequence at a time.
-    Batch step;
-    std::vector<int64_t> ids;
-    std::vector<size_t> who;
-    for (size_t s = 0; s < samples.size(); ++s) {
-      if (i >= int64_t(samples[s].ids.size())) continue;
-      step.segments.push_back({int64_t(ids.size()), int64_t(ids.size()) + 1, {}, int64_t(s)});
-      ids.push_back(samples[s].ids[size_t(i)]);
-      who.push_back(s);
-    }
-    if (ids.empty()) break;
-    step.ids_N = at::tensor(ids, at::kLong);
-    step.positions_AN = at::full({axes, int64_t(ids.size())}, i, at::kLong);
-    const at::Tensor hidden = model.model->hidden(step, cache.get());
-    for (size_t w = 0; w < who.size(); ++w) {
-      at::Tensor& rows = stepped[who[w]];
-      rows = rows.defined() ? at::cat({rows, hidden[int64_t(w)].unsqueeze(0)}) : hidden[int64_t(w)].unsqueeze(0);
-    }
-  }
-
-  for (size_t s = 0; s < samples.size(); ++s) {
-    const Encoded* alone[] = {&samples[s]};
-    const at::Tensor whole = model.model->hidden(pack(alone, axes, at::kCPU).batch, nullptr);
-    EXPECT_LE(relative_gap(stepped[s], whole), 1e-5);
-  }
+  EXPECT_LE(conformance::cache_gap(*model.model, random_samples(model, false, 3, 6)), 1e-5);
 }
 
 TEST_P(ModelLaw, EveryParameterHasItsOwnName) {

@@ -10,6 +10,7 @@
 #include "attune/algorithm.h"
 #include "attune/model.h"
 #include "kernel/engine/batch.h"
+#include "kernel/engine/conformance/made_up.h"
 #include "kernel/engine/step_loss.h"
 #include "kernel/host/engine_api.h"
 
@@ -66,12 +67,11 @@ std::vector<Encoded> samples_for(const AlgorithmUnderLaw& subject, const ModelUn
 /// Packed samples with made-up scores of a reference that depend on a sample's content alone, so that they are the same in
 /// every packing.
 MicroBatch prepared(const ModelUnderLaw& model, std::span<const Encoded* const> samples);
-std::vector<const Encoded*> pointers(const std::vector<Encoded>& samples);
 
 /// The tokenizer of a folder.
 std::unique_ptr<Tokenizer> tokenizer(const std::string& folder);
 
-/// Largest absolute difference over the largest absolute value of `expected`.
-double relative_gap(const at::Tensor& found, const at::Tensor& expected);
+using conformance::pointers;
+using conformance::relative_gap;
 
 }  // namespace attune::laws

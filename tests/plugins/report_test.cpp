@@ -58,7 +58,7 @@ TEST(Report, TellsAllOfAGoodPlugin) {
 
   for (const char* part :
        {"org.attune.test.good 1.0.0: A dataset in C\n",
-        "tier          pure: needs no library and no symbol of LibTorch\n",
+        "tier          pure: needs no library and no symbol of LibTorch\n", "sha256        ",
         "abi           0.1 (this host has 0.1)\n", "exports       attune_plugin_v1\n",
         "dataset/1 \"good\"", "  concurrent = true\n", "repeat", "Field of the record",
         "\nThis host would load it.\n"}) {

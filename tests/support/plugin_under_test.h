@@ -3,60 +3,18 @@
 
 #include <dlfcn.h>
 
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "attune/abi.h"
-#include "attune/value.h"
+#include "kernel/host/json.h"
 
 namespace attune::testing {
 
-using Json = nlohmann::ordered_json;
-
-/// JSON as the plain-data tree of the contract.
-inline attune_value to_value(const Json& json, Arena& arena) {
-  switch (json.type()) {
-    case Json::value_t::boolean: return Arena::boolean(json.get<bool>());
-    case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned: return Arena::integer(json.get<int64_t>());
-    case Json::value_t::number_float: return Arena::number(json.get<double>());
-    case Json::value_t::string: return arena.text(json.get_ref<const std::string&>());
-    case Json::value_t::array: {
-      std::vector<attune_value> items;
-      for (const Json& item : json) items.push_back(to_value(item, arena));
-      return arena.list(std::move(items));
-    }
-    case Json::value_t::object: {
-      std::vector<std::pair<std::string_view, attune_value>> members;
-      for (const auto& [key, item] : json.items()) members.emplace_back(key, to_value(item, arena));
-      return arena.map(members);
-    }
-    default: return Arena::null();
-  }
-}
-
-/// A plain-data tree as JSON.
-inline Json to_json(const attune_value& value) {
-  switch (value.type) {
-    case ATTUNE_BOOL: return value.integer != 0;
-    case ATTUNE_INT: return value.integer;
-    case ATTUNE_FLOAT: return value.number;
-    case ATTUNE_STRING: return string(value.text);
-    case ATTUNE_LIST: {
-      Json list = Json::array();
-      for (size_t i = 0; i < value.n_items; ++i) list.push_back(to_json(value.items[i]));
-      return list;
-    }
-    case ATTUNE_MAP: {
-      Json map = Json::object();
-      for (size_t i = 0; i < value.n_items; ++i) map[string(value.keys[i])] = to_json(value.items[i]);
-      return map;
-    }
-    default: return nullptr;
-  }
-}
+using attune::Json;
+using attune::to_json;
+using attune::to_value;
 
 /// A host of nothing but an error slot.
 struct TestHost {

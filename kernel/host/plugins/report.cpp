@@ -10,6 +10,7 @@
 #include "kernel/host/manifest/nearest.h"
 #include "kernel/host/manifest/option_schema.h"
 #include "kernel/host/plugins/sealed_file.h"
+#include "kernel/host/services/digest.h"
 
 namespace attune {
 namespace {
@@ -227,6 +228,7 @@ std::string inspect_text(const Inspection& inspection) {
     const PluginInfo& info = *inspection.info;
     text += info.id + " " + info.version + ": " + info.summary + "\n";
     line("file", inspection.file + ", " + std::to_string(info.size) + " bytes");
+    line("sha256", sha256_file(inspection.file));
     line("license", info.license);
     line("tier", std::string(name_of(info.tier)) + ": " + tier_proof(inspection));
     line("abi", std::to_string(info.abi_major) + "." + std::to_string(info.abi_minor) +
@@ -262,6 +264,7 @@ Json inspect_json(const Inspection& inspection) {
     json["tier"] = name_of(info.tier);
     json["tier_proof"] = tier_proof(inspection);
     json["size"] = info.size;
+    json["sha256"] = sha256_file(inspection.file);
     json["abi"] = std::to_string(info.abi_major) + "." + std::to_string(info.abi_minor);
     json["fingerprint"] = info.fingerprint;
     json["fingerprint_differences"] =

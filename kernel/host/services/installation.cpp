@@ -82,7 +82,7 @@ Installation::Installation(const Surroundings& surroundings, Console& console,
 }
 
 const Registry& Installation::registry() {
-  if (!registry_) registry_ = std::make_unique<Registry>(search_path(settings_));
+  if (!registry_) registry_ = std::make_unique<Registry>(search_path());
   return *registry_;
 }
 

@@ -31,6 +31,8 @@ class Installation {
                std::vector<std::string> command_line_folders,
                std::vector<std::string> manifest_folders = {});
 
+  /// Where plugins are sought, first first.
+  std::vector<SearchFolder> search_path() const { return attune::search_path(settings_); }
   const Registry& registry();
   Loader& loader();
   Engine& engine();

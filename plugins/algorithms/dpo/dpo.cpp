@@ -36,6 +36,7 @@ class Dpo final : public Algorithm {
         ranking_(options["loss"].text() == "plackett_luce") {
     if (!ranking_) losses_.push_back({&dpo::variant(options["loss"].text()), 1.0});
     const Value mix = options["mix"];
+    if (mix && !mix.is_map()) throw Error("`mix`: expected a table of loss = weight, found " + std::string(mix.type_name()));
     for (size_t i = 0; i < mix.size(); ++i) losses_.push_back({&dpo::variant(mix.key(i)), mix[mix.key(i)].number()});
     check();
   }

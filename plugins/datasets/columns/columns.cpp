@@ -118,6 +118,10 @@ class Columns {
  public:
   explicit Columns(Value options) {
     const Value columns = options["columns"];
+    if (columns && !columns.is_map()) {
+      throw Error("`columns`: expected a table of name = path, found " +
+                  std::string(columns.type_name()));
+    }
     for (size_t i = 0; i < columns.size(); ++i) {
       const std::string name(columns.key(i));
       refuse_unknown(name);

@@ -93,6 +93,11 @@ constexpr auto kSyntax = std::regex::ECMAScript;
 std::optional<std::regex> expression(const Value& option) {
   const std::string source(option.text(""));
   if (source.empty()) return std::nullopt;
+  // libstdc++ reads an expression by recursion.
+  if (source.size() > 4096) {
+    throw Error("`" + option.path() + "`: expected at most 4096 bytes, found " +
+                std::to_string(source.size()));
+  }
   const auto refuse = [&](const std::string& why) {
     throw Error("`" + option.path() + "` = \"" + source + "\": " + why);
   };
@@ -164,7 +169,9 @@ class ExactMatch {
     const attune_view& asked = sample.views[0];
     const bool answered =
         asked.n_turns > sample.n_prompt && view(asked.turns[asked.n_turns - 1].role) == "assistant";
-    return answered ? asked.n_turns - 1 : asked.n_turns;
+    const size_t n = answered ? asked.n_turns - 1 : asked.n_turns;
+    if (n == 0) throw Error("the sample has no prompt: nothing to ask");
+    return n;
   }
 
   std::vector<std::string> references(const attune_sample& sample) const {

@@ -127,4 +127,14 @@ TEST(ExactMatch, RefusesAnExpressionThatIsNone) {
             "(?:...) for a group that only groups");
 }
 
+TEST(ExactMatch, RefusesASampleWithoutAQuestionAndAnExpressionWithoutEnd) {
+  EvaluatorUnderTest evaluator("exact_match", {});
+  SampleBuilder answer;
+  answer.add({.messages = {{"assistant", "4"}}});
+
+  EXPECT_EQ(refusal([&] { evaluator.ask(answer); }), "the sample has no prompt: nothing to ask");
+  EXPECT_EQ(refusal([] { EvaluatorUnderTest("exact_match", {{"extract", std::string(5000, 'x')}}); }),
+            "`extract`: expected at most 4096 bytes, found 5000");
+}
+
 }  // namespace

@@ -24,6 +24,11 @@ constexpr auto kSyntax = std::regex::ECMAScript;
 
 std::regex expression(const Value& option) {
   const std::string source(option.text());
+  // libstdc++ reads an expression by recursion.
+  if (source.size() > 4096) {
+    throw Error("`" + option.path() + "`: expected at most 4096 bytes, found " +
+                std::to_string(source.size()));
+  }
   try {
     return std::regex(source, kSyntax);
   } catch (const std::regex_error& error) {

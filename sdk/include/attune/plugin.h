@@ -8,6 +8,7 @@
 
 #include "attune/abi.h"
 #include "attune/error.h"
+#include "attune/text.h"
 #include "attune/value.h"
 
 /// Set by attune_add_plugin from plugin.toml.
@@ -23,7 +24,14 @@ namespace attune {
 /// Runs `body` and turns any exception into a code and a message for the host.
 template <typename Body>
 int32_t guard(const attune_host* host, Body&& body) noexcept {
-  const auto fail = [&](int code, const char* why) { return host->fail(host, code, str(why)); };
+  // A message may quote what was read: bytes that are no UTF-8 become U+FFFD.
+  const auto fail = [&](int code, const char* why) {
+    try {
+      return host->fail(host, code, str(utf8(why)));
+    } catch (const std::bad_alloc&) {
+      return host->fail(host, code, str("out of memory"));
+    }
+  };
   try {
     body();
     return ATTUNE_OK;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "datasets/shapes.h"
+#include "kernel/host/validate/shapes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 
 #include "attune/value.h"
 
-namespace attune::testing {
+namespace attune {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -51,8 +51,7 @@ std::string turns_fault(const attune_sample& sample) {
 
 bool answers(const attune_sample& sample) {
   return std::all_of(sample.views, sample.views + sample.n_views, [&](const attune_view& view) {
-    return view.n_turns > sample.n_prompt &&
-           attune::view(view.turns[view.n_turns - 1].role) == "assistant" &&
+    return view.n_turns > sample.n_prompt && attune::view(view.turns[view.n_turns - 1].role) == "assistant" &&
            attune::view(view.turns[sample.n_prompt].role) == "assistant";
   });
 }
@@ -80,14 +79,12 @@ bool is(const std::string& shape, const attune_sample& sample) {
   }
   if (!answers(sample)) return false;
   if (shape == "pair") {
-    return sample.n_views == 2 && differ(views[0], views[1], sample.n_prompt) &&
-           !(views[0].rating <= views[1].rating);
+    return sample.n_views == 2 && differ(views[0], views[1], sample.n_prompt) && !(views[0].rating <= views[1].rating);
   }
   if (shape == "ranking") {
     const attune_view* end = views + sample.n_views;
     const auto rating = [](const attune_view& view) { return view.rating; };
-    return sample.n_views >= 2 && std::ranges::is_sorted(views, end, std::greater<>(), rating) &&
-           views[0].rating > end[-1].rating &&
+    return sample.n_views >= 2 && std::ranges::is_sorted(views, end, std::greater<>(), rating) && views[0].rating > end[-1].rating &&
            std::ranges::none_of(views, end, [](double of) { return std::isnan(of); }, rating);
   }
   if (sample.n_views != 1) return false;
@@ -109,4 +106,4 @@ std::string shape_fault(const attune_sample& sample, const std::vector<std::stri
   return all;
 }
 
-}  // namespace attune::testing
+}  // namespace attune
