@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "kernel/engine/checkpoint_store.h"
+#include "kernel/engine/packed_weights.h"
 #include "kernel/engine/random.h"
 #include "kernel/host/services/files.h"
 #include "nn/blocks.h"
@@ -24,10 +25,6 @@ constexpr const char* kPrefix = "base_model.model.";
 
 std::string layer_of(const Parameter& weight) {
   return weight.name.substr(0, weight.name.size() - std::string_view(".weight").size());
-}
-
-at::Tensor weight_OI(const Parameter& weight) {
-  return weight.transposed ? weight.tensor.t() : weight.tensor;
 }
 
 bool names(const std::string& glob, const std::string& layer) {
@@ -249,6 +246,7 @@ void write_adapters(const std::string& folder, const std::string& base,
 
 void merge_adapters(LoadedModel& loaded) {
   const at::NoGradGuard no_grad;
+  unpack_weights(loaded);
   for (Parameter& parameter : loaded.parameters) {
     if (!parameter.adapter || !parameter.adapter->there()) continue;
     weight_OI(parameter).copy_(nn::adapted_weight(weight_OI(parameter), *parameter.adapter));

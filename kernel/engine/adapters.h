@@ -45,7 +45,7 @@ void write_adapters(const std::string& folder, const std::string& base,
                     const std::vector<Parameter>& adapters, const std::vector<Parameter>& whole,
                     const LoadedModel& loaded, const AdapterOptions& options, HostServices& host);
 
-/// Puts the adapters into the weights and takes them off.
+/// Puts the adapters into the weights, unpacked where they are in 4 bits, and takes them off.
 void merge_adapters(LoadedModel& loaded);
 
 /// Turns all adapters off for as long as it lives: the model is then what it was before.

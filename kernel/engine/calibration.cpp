@@ -47,10 +47,12 @@ LayerClock clock_of(Model& model, int64_t index, bool again) {
 }
 
 /// Seconds of an optimizer step for one parameter.
-double optimizer_time(const Json& options) {
+double optimizer_time(Json options) {
   constexpr int64_t kParameters = 8 << 20;
   Parameter parameter{"x", at::zeros({kParameters / 1024, 1024}).set_requires_grad(true), true};
-  AdamW optimizer({parameter}, options);
+  parameter.adapter = std::make_shared<Adapter>();  // A hidden matrix.
+  options["in_backward"] = false;
+  Optimizer optimizer({parameter}, options);
   double least = 1e300;
   for (int i = 0; i < 4; ++i) {
     parameter.tensor.mutable_grad() = at::ones_like(parameter.tensor);
@@ -141,7 +143,8 @@ std::optional<Calibration> calibration_of(Model& model, const Json& about, const
   const fs::path folder = machine.value("cache", "");
   const fs::path file = folder / "calibration.json";
   const std::string key =
-      sha256(Json{machine.value("cpu", ""), at::get_num_threads(), TORCH_VERSION, about, optimizer.value("use", ""), head_trained}.dump());
+      sha256(Json{machine.value("cpu", ""), at::get_num_threads(), TORCH_VERSION, about,
+                  optimizer.value("use", "") + optimizer.value("states", "") + optimizer.value("newton_schulz", ""), head_trained}.dump());
   Json known = folder.empty() ? Json::object() : read(file);
   const bool there = known.value(key, Json::object()).value("format", 0) == kFormat;
   if (calibrate != Calibrate::kAgain && there) return calibration_from(known[key]);

@@ -9,6 +9,7 @@
 
 #include "kernel/engine/adapters.h"
 #include "kernel/engine/device.h"
+#include "kernel/engine/packed_weights.h"
 #include "kernel/engine/random.h"
 
 namespace attune {
@@ -33,6 +34,12 @@ void initialise(const Parameter& parameter, uint64_t seed) {
   if (!drawn.is_same(tensor)) tensor.copy_(drawn);
 }
 
+/// Draws a parameter anew, and packs it where the options ask for it.
+void draw(const Parameter& parameter, const LoadOptions& options, at::ScalarType dtype) {
+  initialise(parameter, options.seed);
+  if (options.quantize && is_packable(parameter)) pack_weight(parameter, parameter.tensor.clone(), options.double_quant, dtype);
+}
+
 void read_weights(LoadedModel& loaded, const LoadOptions& options) {
   std::set<std::string, std::less<>> there;
   for (const attune_tensor& tensor : loaded.checkpoint->tensors()) there.insert(string(tensor.name));
@@ -42,7 +49,7 @@ void read_weights(LoadedModel& loaded, const LoadOptions& options) {
     if (there.erase(parameter.name) == 0) {
       const bool fresh = (options.values > 0 && parameter.name.starts_with("score.")) || std::any_of(options.fresh.begin(), options.fresh.end(),
                                      [&](const std::string& glob) { return matches(glob, parameter.name); });
-      if (fresh) initialise(parameter, options.seed);
+      if (fresh) draw(parameter, options, loaded.dtype);
       else missing.push_back(parameter.name);
       continue;
     }
@@ -55,7 +62,8 @@ void read_weights(LoadedModel& loaded, const LoadOptions& options) {
       const at::Tensor source =
           at::from_blob(const_cast<void*>(read.data.data), shape, at::TensorOptions(scalar_type(read.dtype)));
       at::Tensor handle = parameter.tensor;
-      handle.copy_(source);
+      if (options.quantize && is_packable(parameter)) pack_weight(parameter, source, options.double_quant, loaded.dtype);
+      else handle.copy_(source);
     });
   }
   for (const std::string& name : there) {
@@ -128,6 +136,8 @@ LoadOptions load_options(const Json& run) {
   options.device = run.at("run").value("device", "cpu");
   options.random = model.value("init", "checkpoint") == "random";
   options.seed = run.at("run").value("seed", uint64_t(0));
+  options.quantize = model.value("quantize", "") == "nf4";
+  options.double_quant = model.value("double_quant", true);
   options.fresh = model.value("new_parameters", std::vector<std::string>());
   return options;
 }
@@ -223,7 +233,7 @@ LoadedModel open_model(const LoadOptions& asked, HostServices& host) {
 void fill_model(LoadedModel& loaded, HostServices& host) {
   const at::NoGradGuard no_grad;
   if (loaded.options.random) {
-    for (const Parameter& parameter : loaded.parameters) initialise(parameter, loaded.options.seed);
+    for (const Parameter& parameter : loaded.parameters) draw(parameter, loaded.options, loaded.dtype);
   } else {
     read_weights(loaded, loaded.options);
     loaded.checkpoint = host.checkpoint(loaded.options.path);  // Afresh: the mapped file leaves memory, documents stay at hand.

@@ -22,6 +22,7 @@ struct LoadOptions {
   std::string device = "cpu";
   bool random = false;              ///< initialise instead of reading weights
   uint64_t seed = 0;
+  bool quantize = false, double_quant = true;  ///< linear weights of the blocks in NF4
   std::vector<std::string> fresh;   ///< globs of parameters that the checkpoint need not have
   /// Outputs of a value head, drawn anew where the checkpoint has none; no language model head then. Below 0: what the
   /// checkpoint has.

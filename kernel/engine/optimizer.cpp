@@ -2,124 +2,133 @@
 #include "kernel/engine/optimizer.h"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
 
 #include <cmath>
-#include <numbers>
-#include <set>
+#include <functional>
+#include <utility>
 
+#include "attune/error.h"
 #include "kernel/engine/wide_norm.h"
 
 namespace attune {
+namespace {
 
-Schedule::Schedule(const Json& schedule, double learning_rate, int64_t steps)
-    : shape_(schedule.value("use", "constant")),
-      learning_rate_(learning_rate),
-      min_ratio_(schedule.value("min_ratio", 0.0)),
-      warmup_(schedule.value("warmup_steps", int64_t(0))),
-      steps_(steps) {}
+struct Hook final : torch::autograd::PostAccumulateGradHook {
+  explicit Hook(std::function<void()> call) : call(std::move(call)) {}
+  void operator()(const at::Tensor&) override { call(); }
+  std::function<void()> call;
+};
 
-double Schedule::at(int64_t step) const {
-  if (step <= warmup_) return learning_rate_ * double(step) / double(warmup_);
-  if (shape_ == "constant") return learning_rate_;
-  // Step 1 (after warm-up) has the full rate; the rate would reach its floor one step after the last.
-  const double done = double(step - 1 - warmup_) / double(std::max<int64_t>(1, steps_ - warmup_));
-  const double fall = shape_ == "linear" ? 1 - done : 0.5 * (1 + std::cos(std::numbers::pi * done));
-  return learning_rate_ * (min_ratio_ + (1 - min_ratio_) * fall);
-}
+}  // namespace
 
-AdamW::AdamW(std::vector<Parameter> trainable, const Json& options)
-    : trainable_(std::move(trainable)),
-      beta1_(options.at("betas").at(0)),
-      beta2_(options.at("betas").at(1)),
-      eps_(options.at("eps")),
-      weight_decay_(options.at("weight_decay")) {
+Optimizer::Optimizer(std::vector<Parameter> trainable, const Json& options)
+    : trainable_(std::move(trainable)), gradient_(trainable_.size()), norm_(trainable_.size()), in_backward_(options.value("in_backward", false)) {
   for (const Parameter& parameter : trainable_) {
     const at::Tensor weight = parameter.tensor.detach();
     master_.push_back(weight.scalar_type() == at::kFloat ? weight : weight.to(at::kFloat));
-    gradient_.emplace_back();
-    m_.push_back(at::zeros_like(master_.back()));
-    v_.push_back(at::zeros_like(master_.back()));
-    count_.push_back(at::zeros({}, at::kFloat).to(weight.device()));
   }
+  rule_ = make_update_rule(options, trainable_, master_);
+  for (size_t i = 0; in_backward_ && i < trainable_.size(); ++i)
+    torch::autograd::impl::set_post_acc_grad_hooks(trainable_[i].tensor, std::make_unique<Hook>([this, i] { update_now(i); }));
 }
 
-void AdamW::accumulate() {
-  for (size_t i = 0; i < trainable_.size(); ++i) {
-    at::Tensor& from = trainable_[i].tensor.mutable_grad();
-    if (!from.defined()) continue;
-    if (from.scalar_type() == at::kFloat) {  // Autograd itself adds the next micro-batch in place.
-      gradient_[i] = from;
-      continue;
-    }
-    if (!gradient_[i].defined()) gradient_[i] = from.to(at::kFloat);
-    else gradient_[i].add_(from);
-    from.reset();
-  }
+Optimizer::~Optimizer() {
+  for (size_t i = 0; in_backward_ && i < trainable_.size(); ++i) torch::autograd::impl::set_post_acc_grad_hooks(trainable_[i].tensor, nullptr);
 }
 
-AdamW::Result AdamW::step(double learning_rate, double count, double clip) {
-  std::vector<at::Tensor> squares;
-  for (const at::Tensor& gradient : gradient_) {
-    if (gradient.defined()) squares.push_back(wide_norm(gradient));
+void Optimizer::begin(double learning_rate, double count) {
+  for (at::Tensor& norm : norm_) norm.reset();
+  next_rate_ = learning_rate, next_count_ = count;
+}
+
+void Optimizer::update_now(size_t i) {
+  const at::NoGradGuard no_grad;
+  if (norm_[i].defined()) throw Error(trainable_[i].name + ": a second gradient in one step; optimizer.in_backward takes one backward pass a step", ATTUNE_E_INTERNAL);
+  take(i);
+  norm_[i] = wide_norm(gradient_[i]);
+  if (std::isfinite(norm_[i].item<double>())) {
+    const Update update = {i, master_[i], gradient_[i]};
+    rule_->apply({&update, 1}, next_rate_, next_count_);
+    publish(i);
   }
-  const double norm = squares.empty() ? 0.0 : at::linalg_vector_norm(at::stack(squares), 2).item<double>() / count;
-  const bool finite = std::isfinite(norm);
-  if (finite) {
-    const double scale = clip > 0 && norm > clip ? clip / norm : 1.0;
-    // The fused kernel divides gradients by grad_scale.
-    const at::Tensor divisor = at::full({}, count / scale, at::TensorOptions(master_.front().device()).dtype(at::kFloat));
-    std::set<std::pair<bool, float>> groups;
-    for (const Parameter& parameter : trainable_) groups.insert({parameter.decay, parameter.rate});
-    for (const auto& [decay, rate] : groups) {
-      std::vector<at::Tensor> weights, gradients, m, v, counts;
-      for (size_t i = 0; i < trainable_.size(); ++i) {
-        if (trainable_[i].decay != decay || trainable_[i].rate != rate || !gradient_[i].defined()) continue;
-        count_[i].add_(1);
-        weights.push_back(master_[i]), gradients.push_back(gradient_[i]);
-        m.push_back(m_[i]), v.push_back(v_[i]), counts.push_back(count_[i]);
-      }
-      if (weights.empty()) continue;
-      at::_fused_adamw_(weights, gradients, m, v, {}, counts, learning_rate * rate, beta1_, beta2_, decay ? weight_decay_ : 0.0, eps_,
-                        /*amsgrad=*/false, /*maximize=*/false, divisor);
+  gradient_[i].reset();
+  trainable_[i].tensor.mutable_grad().reset();
+}
+
+void Optimizer::take(size_t i) {
+  at::Tensor& from = trainable_[i].tensor.mutable_grad();
+  if (!from.defined()) return;
+  if (from.scalar_type() == at::kFloat) {  // Autograd itself adds the next micro-batch in place.
+    gradient_[i] = from;
+    return;
+  }
+  if (!gradient_[i].defined()) gradient_[i] = from.to(at::kFloat);
+  else gradient_[i].add_(from);
+  from.reset();
+}
+
+void Optimizer::accumulate() {
+  for (size_t i = 0; i < trainable_.size(); ++i) take(i);
+}
+
+double Optimizer::norm() const {
+  std::vector<at::Tensor> norms;
+  for (const at::Tensor& norm : norm_) {
+    if (norm.defined()) norms.push_back(norm);
+  }
+  return norms.empty() ? 0.0 : at::linalg_vector_norm(at::stack(norms), 2).item<double>();
+}
+
+Optimizer::Result Optimizer::step(double learning_rate, double count, double clip) {
+  if (in_backward_) {
+    const double size = norm() / count;
+    return {size, std::isfinite(size)};
+  }
+  for (size_t i = 0; i < trainable_.size(); ++i) norm_[i] = gradient_[i].defined() ? wide_norm(gradient_[i]) : at::Tensor();
+  const double size = norm() / count;
+  if (std::isfinite(size)) {
+    const double scale = clip > 0 && size > clip ? clip / size : 1.0;
+    std::vector<Update> updates;
+    for (size_t i = 0; i < trainable_.size(); ++i) {
+      if (gradient_[i].defined()) updates.push_back({i, master_[i], gradient_[i]});
     }
-    publish();
+    if (!updates.empty()) rule_->apply(updates, learning_rate, count / scale);
+    restored();
   }
   discard();
-  return {norm, finite};
+  return {size, std::isfinite(size)};
 }
 
-void AdamW::discard() {
+void Optimizer::discard() {
   for (size_t i = 0; i < trainable_.size(); ++i) {
     gradient_[i].reset();
     trainable_[i].tensor.mutable_grad().reset();
   }
 }
 
-void AdamW::restored() { publish(); }
-
-void AdamW::publish() {
-  for (size_t i = 0; i < trainable_.size(); ++i) {
-    at::Tensor weight = trainable_[i].tensor.detach();
-    if (weight.scalar_type() != at::kFloat) weight.copy_(master_[i]);
-  }
+void Optimizer::restored() {
+  for (size_t i = 0; i < trainable_.size(); ++i) publish(i);
 }
 
-std::vector<std::pair<std::string, at::Tensor>> AdamW::state() const {
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (size_t i = 0; i < trainable_.size(); ++i) {
-    tensors.emplace_back("weight/" + trainable_[i].name, master_[i]);
-    tensors.emplace_back("m/" + trainable_[i].name, m_[i]);
-    tensors.emplace_back("v/" + trainable_[i].name, v_[i]);
-    tensors.emplace_back("steps/" + trainable_[i].name, count_[i]);
-  }
+void Optimizer::publish(size_t i) {
+  at::Tensor weight = trainable_[i].tensor.detach();
+  if (weight.scalar_type() != at::kFloat) weight.copy_(master_[i]);
+}
+
+NamedTensors Optimizer::state() const {
+  NamedTensors tensors;
+  for (size_t i = 0; i < trainable_.size(); ++i) tensors.emplace_back("weight/" + trainable_[i].name, master_[i]);
+  for (auto& entry : rule_->state()) tensors.push_back(std::move(entry));
   return tensors;
 }
 
-std::vector<std::string> AdamW::without_gradient() const {
+std::vector<std::string> Optimizer::without_gradient() const {
   std::vector<std::string> names;
   for (size_t i = 0; i < trainable_.size(); ++i) {
     if (trainable_[i].sparse) continue;
-    if (!gradient_[i].defined() || !gradient_[i].any().item<bool>()) names.push_back(trainable_[i].name);
+    if (!norm_[i].defined() || norm_[i].item<double>() == 0) names.push_back(trainable_[i].name);
   }
   return names;
 }

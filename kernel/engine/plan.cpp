@@ -11,6 +11,9 @@
 #include <sstream>
 
 #include "kernel/engine/block_cache.h"
+#include "kernel/engine/packed_weights.h"
+#include "kernel/engine/update_rule.h"
+#include "nn/nf4.h"
 
 namespace attune {
 namespace {
@@ -100,9 +103,20 @@ Planner::Planner(PreparedRun& prepared, HostServices& host)
   sizes_.half = prepared.policy.dtype != at::kFloat;
   sizes_.element = sizes_.half ? 2 : 4;
   const Head head = prepared.policy.model->head(0);
-  for (const Parameter& parameter : prepared.policy.parameters) sizes_.all += parameter.tensor.numel();
+  const LoadOptions& options = prepared.policy.options;
+  const Json& optimizer = prepared.run.at("optimizer");
+  sizes_.early = optimizer.value("in_backward", false);
+  for (const Parameter& parameter : prepared.policy.parameters) {
+    const int64_t elements = parameter.tensor.numel();
+    const bool packed = options.quantize && is_packable(parameter);
+    sizes_.all += elements;
+    sizes_.weights += packed ? double(nn::nf4_bytes(elements, options.double_quant)) : sizes_.element * double(elements);
+    if (packed) sizes_.unpacked = std::max(sizes_.unpacked, (sizes_.half ? 6.0 : 4.0) * double(elements));
+  }
   for (const Parameter& parameter : trainable_) {
     sizes_.trainable += parameter.tensor.numel();
+    sizes_.states += double(state_bytes(optimizer, parameter.tensor.numel(), is_hidden_matrix(parameter)));
+    sizes_.largest = std::max(sizes_.largest, parameter.tensor.numel());
     sizes_.head_trained |= parameter.tensor.is_same(head.weight_VD) && prepared.algorithm->needs().values == 0;
   }
   for (int64_t i = 0; i < shape_.layers; ++i) layer(i, false);
@@ -163,34 +177,36 @@ void Planner::pass(const BatchShape& batch, int64_t recomputed, double before, b
     const LayerMemory& of = layer(i, i < recomputed);
     peak.see(live + phase.head + (later && !sizes_.half ? of.later : of.first).at(rows), phase);
     live -= phase.layers[size_t(i)];
-    if (!later || sizes_.half) live += double(of.gradients), phase.gradients += double(of.gradients);
+    if (!sizes_.early && (!later || sizes_.half)) live += double(of.gradients), phase.gradients += double(of.gradients);
   }
   const auto of_words = [&](const Parameter& of) { return of.tensor.dim() > 1 && of.tensor.size(0) == shape_.vocabulary; };
   phase.name = "embedding";
   if (std::any_of(trainable_.begin(), trainable_.end(), of_words)) peak.see(live + table, phase);
   // In half precision gradients of a batch are added to wide ones when all are there.
   phase.name = "accumulation";
-  if (sizes_.half) peak.see(live + (later ? 0 : gradients), phase);
+  if (sizes_.half && !sizes_.early) peak.see(live + (later ? 0 : gradients), phase);
 }
 
 Json Planner::memory(const Workload& work, int64_t recomputed) {
-  const double weights = double(sizes_.all) * sizes_.element, second = prepared_.second_model() ? weights : 0;
-  const double optimizer = (sizes_.half ? 12.0 : 8.0) * double(sizes_.trainable), gradients = 4.0 * double(sizes_.trainable);
+  const double weights = sizes_.weights, second = prepared_.second_model() ? weights : 0;
+  const double states = sizes_.states + 4.0 * double(sizes_.trainable);  // and the fp32 weights
+  const double optimizer = states - (sizes_.half ? 0.0 : 4.0 * double(sizes_.trainable));
+  const double gradients = 4.0 * double(sizes_.early ? sizes_.largest : sizes_.trainable);
   // What is written beside training is a copy of the state.
   const Json& saves = prepared_.run.at("train").at("checkpoint");
   const bool copied = saves.value("every", int64_t(0)) > 0 && saves.value("background", true);
   const bool moves = second > 0 && prepared_.run.at("reference").value("sync_every", int64_t(0)) > 0;
-  const double copy = copied ? 12.0 * double(sizes_.trainable) + (moves ? second : 0) : 0;
+  const double copy = copied ? states + (moves ? second : 0) : 0;
   const double fixed = weights + second + optimizer + copy;
   Peak peak;
   peak.see(weights, {"load"});
   for (const BatchShape& batch : work.reference) {
     double most = 2 * sizes_.element * double(batch.rows + batch.units) * double(shape_.width) + head_bytes(batch, false);
     for (int64_t i = 0; i < shape_.layers; ++i) most = std::max(most, layer(i, false).forward.at(double(batch.rows)));
-    peak.see(weights + second + most, {"reference"});
+    peak.see(weights + second + sizes_.unpacked + most, {"reference"});
   }
   for (const auto& step : work.steps) {
-    for (size_t i = 0; i < step.size(); ++i) pass(step[i], recomputed, fixed, i > 0, peak);
+    for (size_t i = 0; i < step.size(); ++i) pass(step[i], recomputed, fixed + sizes_.unpacked, i > 0, peak);
   }
   peak.see(fixed + gradients, {"update", gradients});
 
@@ -272,7 +288,7 @@ Json Planner::plan(const Json& train, Calibrate calibrate) {
                {"layers", shape_.layers}, {"parameters", sizes_.all}, {"trainable_parameters", sizes_.trainable},
                {"memory", memory(work, recomputed)}, {"work", this->work(work)}};
   const auto element = int64_t(sizes_.element);
-  const int64_t checkpoint = 12 * sizes_.trainable, final = sizes_.all * element;
+  const int64_t checkpoint = 4 * sizes_.trainable + int64_t(sizes_.states), final = sizes_.all * element;
   const Json& kept = train.at("checkpoint");
   const int64_t every = kept.value("every", int64_t(0));
   const int64_t saves = every > 0 ? (work.total_steps + every - 1) / every : 1;
@@ -280,6 +296,7 @@ Json Planner::plan(const Json& train, Calibrate calibrate) {
   const int64_t stay = kept.value("keep", int64_t(2)) + kept.value("keep_best", int64_t(0)) + (apart > 0 ? work.total_steps / apart : 0);
   made["disk"] = {{"checkpoint", checkpoint}, {"final", final},
                   {"total", checkpoint * (std::min(saves, stay) + (saves > 1 ? 1 : 0)) + final}};
+  if (prepared_.policy.options.quantize) return made;  // Layers are timed on weights that are not packed.
   const Learning learning(trainable_, shape_.vocabulary);
   const Json about = {prepared_.policy.config, prepared_.policy.options.dtype, prepared_.run.value("adapter", Json()),
                       prepared_.run.at("model").value("freeze", Json())};

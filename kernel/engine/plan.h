@@ -34,9 +34,11 @@ class Planner {
 
  private:
   struct Sizes {
-    int64_t all = 0, trainable = 0;
+    int64_t all = 0, trainable = 0, largest = 0;
     double element = 4;
-    bool half = false, head_trained = false;
+    double weights = 0, states = 0;  ///< bytes
+    double unpacked = 0;             ///< bytes of the largest of weights in 4 bits while it is used
+    bool half = false, head_trained = false, early = false;  ///< early: updates in the backward pass
   };
 
   const LayerMemory& layer(int64_t index, bool again);

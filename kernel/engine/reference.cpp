@@ -71,8 +71,10 @@ void Reference::complete(std::span<const Work> work) {
 
 void Reference::complete(const Work& work, LoadedModel& model, const std::string& weights) {
   const Json& of_model = run_.at("model");
+  const std::string packing = of_model.contains("quantize")
+      ? of_model["quantize"].dump() + of_model.at("double_quant").dump() : "";
   const std::string key = sha256(
-      weights + work.split.data->digest() + of_model.at("dtype").dump() +
+      weights + work.split.data->digest() + of_model.at("dtype").dump() + packing +
       run_.at("run").at("device").dump() + of_model.value("options", Json::object()).dump() +
       (top_k_ > 0 ? "top " + std::to_string(top_k_) + " " + std::to_string(temperature_) : ""));
   const auto score = [&](std::span<const Encoded* const> part) {

@@ -16,8 +16,8 @@ namespace {
 int64_t bits_of(const at::Tensor& tensor) {
   constexpr int64_t kChunk = 1 << 20;
   const at::Tensor flat = tensor.detach().contiguous().view(-1);
-  const at::Tensor bits = flat.view(tensor.element_size() == 4 ? at::kInt : at::kShort);
-  const at::Tensor place = at::arange(std::min(kChunk, bits.numel()), bits.options()).mul_(2).add_(1);
+  const at::Tensor bits = flat.view(tensor.element_size() == 4 ? at::kInt : tensor.element_size() == 2 ? at::kShort : at::kByte);
+  const at::Tensor place = at::arange(std::min(kChunk, bits.numel()), bits.options().dtype(bits.element_size() == 1 ? at::kInt : bits.scalar_type())).mul_(2).add_(1);
   uint64_t sum = 0;
   for (int64_t first = 0; first < bits.numel(); first += kChunk) {
     const at::Tensor part = bits.slice(0, first, first + kChunk);
@@ -34,7 +34,7 @@ std::string list(const std::vector<std::string>& names) {
 
 }  // namespace
 
-StepAudit::StepAudit(const std::vector<Parameter>& all, const AdamW& optimizer) : without_gradient_(optimizer.without_gradient()) {
+StepAudit::StepAudit(const std::vector<Parameter>& all, const Optimizer& optimizer) : optimizer_(optimizer) {
   std::set<std::string> trainable;
   for (size_t i = 0; i < optimizer.trainable().size(); ++i) {
     const at::Tensor& master = optimizer.masters()[i];
@@ -42,7 +42,9 @@ StepAudit::StepAudit(const std::vector<Parameter>& all, const AdamW& optimizer) 
     if (!optimizer.trainable()[i].sparse) watched_.push_back({optimizer.trainable()[i].name, master, bits_of(master), true});
   }
   for (const Parameter& parameter : all) {
-    if (!trainable.contains(parameter.name)) watched_.push_back({parameter.name, parameter.tensor, bits_of(parameter.tensor), false});
+    if (trainable.contains(parameter.name)) continue;
+    const at::Tensor& kept = parameter.packed && parameter.packed->there() ? parameter.packed->codes : parameter.tensor;
+    watched_.push_back({parameter.name, kept, bits_of(kept), false});
   }
 }
 
@@ -53,8 +55,8 @@ void StepAudit::verify() const {
     if (watched.trainable && !moved) still.push_back(watched.name);
     if (!watched.trainable && moved) changed.push_back(watched.name);
   }
-  if (!without_gradient_.empty()) {
-    throw Error("after step 1 these trainable parameters had no gradient: " + list(without_gradient_) +
+  if (const auto without = optimizer_.without_gradient(); !without.empty()) {
+    throw Error("after step 1 these trainable parameters had no gradient: " + list(without) +
                 "; freeze them (model.freeze) or look why the loss does not reach them");
   }
   if (!still.empty()) throw Error("after step 1 these trainable parameters had not moved: " + list(still) + "; is the learning rate too small?");

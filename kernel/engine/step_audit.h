@@ -9,10 +9,10 @@
 namespace attune {
 
 /// Watches the first optimizer step: every trainable parameter must have a gradient and move, no frozen one may change.
-/// Made after the gradients, verified after the update.
+/// Made before the backward pass, verified after the update.
 class StepAudit {
  public:
-  StepAudit(const std::vector<Parameter>& all, const AdamW& optimizer);
+  StepAudit(const std::vector<Parameter>& all, const Optimizer& optimizer);
   /// Throws Error naming the parameters that break the rule.
   void verify() const;
 
@@ -24,7 +24,7 @@ class StepAudit {
     bool trainable;
   };
   std::vector<Watched> watched_;
-  std::vector<std::string> without_gradient_;
+  const Optimizer& optimizer_;
 };
 
 }  // namespace attune

@@ -91,7 +91,7 @@ Scores merge(std::span<const MicroBatch> micros) {
 }
 
 StepLoss step_loss(Algorithm& algorithm, const TrainedPolicy& policy, std::span<MicroBatch> micros, bool learn,
-                   const std::function<void()>& after_backward) {
+                   const std::function<void()>& after_backward, const std::function<void(double count)>& before_backward) {
   const Needs needs = algorithm.needs();
   if (needs.whole_step && (needs.values > 0 || needs.divergence.kind != DivergenceKind::kNone)) {
     throw Error("a loss on values or divergences cannot ask for whole steps");
@@ -110,6 +110,7 @@ StepLoss step_loss(Algorithm& algorithm, const TrainedPolicy& policy, std::span<
     const at::AutoGradMode mode(learn);
     const Loss loss = algorithm.loss(micro.scores);
     if (learn) {
+      if (before_backward && micros.size() == 1) before_backward(double(count_of(loss.unit, micro.scores)));
       loss.numerator.backward();
       after_backward();
     }

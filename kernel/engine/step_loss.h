@@ -27,13 +27,14 @@ struct StepLoss {
 };
 
 /// Scores the micro-batches of one step under `policy` and takes their loss. With `learn`, gradients of the numerator are
-/// left in the parameters, `after_backward` is called after each micro-batch, and the algorithm updates its state first.
+/// left in the parameters, `before_backward` (with the step's count) is called where a step is one micro-batch, `after_backward`
+/// after each micro-batch, and the algorithm updates its state first.
 /// All else that the algorithm reads (reference, mismatched) must be in the micro-batches.
 ///
 /// Rationale: a loss over the whole step needs every score before any gradient. A step of several micro-batches is then
 /// scored twice: once without a graph, which gives each unit's coefficient dL / d logprob, and once to send it back.
 StepLoss step_loss(Algorithm& algorithm, const TrainedPolicy& policy, std::span<MicroBatch> micros, bool learn,
-                   const std::function<void()>& after_backward);
+                   const std::function<void()>& after_backward, const std::function<void(double count)>& before_backward = {});
 
 /// The scores of several micro-batches as those of one.
 Scores merge(std::span<const MicroBatch> micros);

@@ -41,6 +41,18 @@ at::Tensor embedding_noise(double alpha, uint64_t seed, int64_t step, std::span<
   return at::cat(parts);
 }
 
+/// Updates in the backward pass take a step of one micro-batch.
+void require_single_batches(TrainingData& data, const StepPlan& plan, int64_t budget) {
+  for (int64_t step = 1; step <= plan.steps(); ++step) {
+    const std::vector<int64_t> kept = data.kept(plan.samples(step));
+    int64_t rows = 0;
+    for (const int64_t index : kept) rows += int64_t(data.at(index)->ids.size());
+    if (rows <= budget || kept.size() < 2) continue;
+    throw ExitError(Exit::kUsage, "optimizer.in_backward needs steps of one batch; step " + std::to_string(step) + " has " + std::to_string(rows) +
+                                      " tokens, train.tokens_per_batch is " + std::to_string(budget) + "; raise it, or make steps smaller");
+  }
+}
+
 }  // namespace
 
 struct Trainer::StepTotals : StepLoss {
@@ -164,7 +176,9 @@ Trainer::StepTotals Trainer::pass(const std::vector<int64_t>& indices, Split& sp
   }
   if (algorithm_->needs().mismatched) add_mismatched(split, kept, bins, micros);
   const TrainedPolicy policy{*policy_.model, policy_.value, reference_ ? reference_->live() : nullptr};
-  static_cast<StepLoss&>(totals) = step_loss(*algorithm_, policy, micros, learn, [&] { optimizer_->accumulate(); });
+  static_cast<StepLoss&>(totals) = step_loss(
+      *algorithm_, policy, micros, learn, [&] { optimizer_->accumulate(); },
+      [&](double count) { optimizer_->begin(schedule_->at(at_.step), count); });
   return totals;
 }
 
@@ -173,13 +187,13 @@ Json Trainer::train_step() {
   const int64_t step = ++at_.step;
   NamedTensors remembered;
   for (const auto& [name, tensor] : algorithm_->state()) remembered.emplace_back(name, tensor.clone());
+  std::unique_ptr<StepAudit> audit;
+  if (at_.updates == 0) audit = std::make_unique<StepAudit>(policy_.parameters, *optimizer_);
   const StepTotals totals = pass(plan_->samples(step), train_, true);
   if (totals.count == 0) throw ExitError(Exit::kData, "step " + std::to_string(step) + " has nothing to learn from: every row was dropped");
   const bool finite = std::isfinite(totals.numerator);
-  std::unique_ptr<StepAudit> audit;
-  if (at_.updates == 0 && finite) audit = std::make_unique<StepAudit>(policy_.parameters, *optimizer_);
   const double learning_rate = schedule_->at(step);
-  AdamW::Result update{NAN, false};
+  Optimizer::Result update{NAN, false};
   if (finite) update = optimizer_->step(learning_rate, totals.count, run_.at("train").at("clip"));
   if (update.finite) {
     if (audit) audit->verify();
@@ -214,7 +228,7 @@ void Trainer::skip(const std::string& what, const NamedTensors& remembered) {
   const Json& train = run_.at("train");
   const std::string step = "step " + std::to_string(at_.step) + ": " + what;
   if (train.value("nonfinite", "stop") == "stop") {
-    throw Error(step + ", the weights are unchanged; lower optimizer.learning_rate, look at the rows of this step, or go on "
+    throw Error(step + (optimizer_->in_backward() ? "" : ", the weights are unchanged") + "; lower optimizer.learning_rate, look at the rows of this step, or go on "
                 "without such steps: train.nonfinite = \"skip\"");
   }
   const int64_t limit = train.value("nonfinite_limit", int64_t(10));
@@ -317,7 +331,8 @@ Json Trainer::run() {
   const double reference_seconds = seconds_since(started);
 
   const std::vector<Parameter> trainable = choose_trainable();
-  optimizer_ = std::make_unique<AdamW>(trainable, run_.at("optimizer"));
+  optimizer_ = std::make_unique<Optimizer>(trainable, run_.at("optimizer"));
+  if (optimizer_->in_backward()) require_single_batches(*train_.data, *plan_, run_.at("train").at("tokens_per_batch"));
 
   resume();
 

@@ -12,6 +12,7 @@
 #include "kernel/engine/optimizer.h"
 #include "kernel/engine/prepared_run.h"
 #include "kernel/engine/reference.h"
+#include "kernel/engine/schedule.h"
 #include "kernel/engine/state_hash.h"
 #include "kernel/engine/state_tree.h"
 #include "kernel/engine/step_plan.h"
@@ -56,7 +57,7 @@ class Trainer {
   Split train_, eval_;
   std::unique_ptr<Reference> reference_;  ///< null: the algorithm needs none
   std::unique_ptr<StepPlan> plan_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<CheckpointStore> checkpoints_;
   Json planned_;  ///< Planner::plan()

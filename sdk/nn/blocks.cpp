@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "nn/nf4.h"
+
 namespace attune::nn {
 
 Projection::Projection(std::string name, int64_t out, int64_t in, bool bias, bool transposed)
@@ -14,6 +16,12 @@ Projection::Projection(std::string name, int64_t out, int64_t in, bool bias, boo
   weight_ = transposed ? at::empty({in, out}, at::kFloat) : at::empty({out, in}, at::kFloat);
   if (bias) bias_O_ = at::empty({out}, at::kFloat);
   adapter_ = std::make_shared<Adapter>();
+  packed_ = std::make_shared<PackedWeight>();
+}
+
+at::Tensor Projection::weight_OI() const {
+  if (packed()) return unpack_nf4(*packed_, weight_.scalar_type());
+  return transposed_ ? weight_.t() : weight_;
 }
 
 at::Tensor adapted_weight(const at::Tensor& weight_OI, const Adapter& by) {
@@ -22,23 +30,29 @@ at::Tensor adapted_weight(const at::Tensor& weight_OI, const Adapter& by) {
   return sum_OI * (by.magnitude_O / at::linalg_vector_norm(sum_OI.detach(), 2, at::IntArrayRef{1})).unsqueeze(1);
 }
 
-at::Tensor Projection::adapted(const std::function<at::Tensor(const at::Tensor&, const at::Tensor&)>& multiply) const {
+at::Tensor Projection::adapted(const Multiply& multiply) const {
+  return adapted(multiply, [&](const at::Tensor& bias_O) { return multiply(weight_OI(), bias_O); });
+}
+
+at::Tensor Projection::adapted(const Multiply& multiply, const std::function<at::Tensor(const at::Tensor&)>& base) const {
   const Adapter& by = *adapter_;
-  if (!by.there()) return multiply(weight_OI(), bias_O_);
+  if (!by.there()) return base(bias_O_);
   const auto dtype = weight_.scalar_type();
   const at::Tensor low_NO = by.scale * attune::nn::linear(multiply(by.a_RI.to(dtype), {}), by.b_OR.to(dtype), at::Tensor());
-  if (!by.magnitude_O.defined()) return multiply(weight_OI(), bias_O_) + low_NO;
+  if (!by.magnitude_O.defined()) return base(bias_O_) + low_NO;
   at::Tensor norm_O;
   {
     const at::NoGradGuard no_grad;
     norm_O = at::linalg_vector_norm(weight_OI().to(at::kFloat) + by.scale * at::mm(by.b_OR, by.a_RI), 2, at::IntArrayRef{1});
   }
-  const at::Tensor y_NO = (multiply(weight_OI(), {}) + low_NO) * (by.magnitude_O / norm_O).to(dtype);
+  const at::Tensor y_NO = (base({}) + low_NO) * (by.magnitude_O / norm_O).to(dtype);
   return bias_O_.defined() ? y_NO + bias_O_ : y_NO;
 }
 
 at::Tensor Projection::operator()(const at::Tensor& x_NI) const {
-  return adapted([&](const at::Tensor& weight_OI, const at::Tensor& bias_O) { return linear(x_NI, weight_OI, bias_O); });
+  const auto multiply = [&](const at::Tensor& weight_OI, const at::Tensor& bias_O) { return linear(x_NI, weight_OI, bias_O); };
+  if (!packed()) return adapted(multiply);
+  return adapted(multiply, [&](const at::Tensor& bias_O) { return packed_linear(x_NI, *packed_, bias_O); });
 }
 
 void Projection::collect(std::vector<Parameter>& all) const {
@@ -46,6 +60,7 @@ void Projection::collect(std::vector<Parameter>& all) const {
     Parameter& weight = all.emplace_back(Parameter{name_ + ".weight", weight_, true});
     weight.adapter = adapter_;
     weight.transposed = transposed_;
+    weight.packed = packed_;
   }
   if (bias_O_.defined()) all.push_back({name_ + ".bias", bias_O_, false});
 }
@@ -80,6 +95,10 @@ at::Tensor FeedForward::operator()(const at::Tensor& x_ND) const {
   if (gate_up.there()) halves = gate_up(x_ND).chunk(2, 1);
   else if (gate.there()) halves = {gate(x_ND), up(x_ND)};
   else halves = {up(x_ND), at::Tensor()};
+  if (down.packed()) {
+    const at::Tensor inner_NF = activate(halves[0], activation);
+    return down(halves[1].defined() ? inner_NF * halves[1] : inner_NF);
+  }
   return down.adapted([&](const at::Tensor& weight_OI, const at::Tensor& bias_O) {
     return gated_linear(halves[0], halves[1], weight_OI, bias_O, activation);
   });

@@ -29,21 +29,28 @@ class Projection {
 
   bool there() const { return weight_.defined(); }
   at::Tensor operator()(const at::Tensor& x_NI) const;
-  /// `multiply(W, b)` is some x W^T + b; with an adapter it is called for that as well.
+  /// `multiply(W, b)` is some x W^T + b; with an adapter it is called for that as well. REQUIRES: not packed.
   at::Tensor adapted(const std::function<at::Tensor(const at::Tensor& weight_OI, const at::Tensor& bias_O)>& multiply) const;
+  /// Whether the weight is kept in 4 bits.
+  bool packed() const { return packed_ && packed_->there(); }
   /// Leaves the layer out where adapters are asked for without naming layers.
   Projection& unusual() { return adapter_->usual = false, *this; }
   /// O x I, whatever way it is stored, without an adapter.
-  at::Tensor weight_OI() const { return transposed_ ? weight_.t() : weight_; }
+  at::Tensor weight_OI() const;
   const at::Tensor& bias_O() const { return bias_O_; }
   int64_t size() const { return there() ? weight_.numel() : 0; }
   void collect(std::vector<Parameter>& all) const;
 
  private:
+  using Multiply = std::function<at::Tensor(const at::Tensor& weight_OI, const at::Tensor& bias_O)>;
+  /// `base(b)` is x W^T + b with the layer's own weight.
+  at::Tensor adapted(const Multiply& multiply, const std::function<at::Tensor(const at::Tensor& bias_O)>& base) const;
+
   std::string name_;
   at::Tensor weight_, bias_O_;
   bool transposed_ = false;
   std::shared_ptr<Adapter> adapter_;
+  std::shared_ptr<PackedWeight> packed_;
 };
 
 enum class NormKind {

@@ -79,20 +79,6 @@ class Linear final : public Function<Linear> {
   }
 };
 
-at::Tensor activate(const at::Tensor& x, Activation activation) {
-  switch (activation) {
-    case Activation::kSilu:
-      return at::silu(x);
-    case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case Activation::kGelu:
-      return at::gelu(x);
-    case Activation::kRelu:
-      return at::relu(x);
-  }
-  throw Error("unknown activation", ATTUNE_E_INTERNAL);
-}
-
 at::Tensor activate_backward(const at::Tensor& grad, const at::Tensor& x, Activation activation) {
   switch (activation) {
     case Activation::kSilu:
@@ -158,6 +144,20 @@ class RmsNorm final : public Function<RmsNorm> {
 };
 
 }  // namespace
+
+at::Tensor activate(const at::Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::kSilu:
+      return at::silu(x);
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::kGelu:
+      return at::gelu(x);
+    case Activation::kRelu:
+      return at::relu(x);
+  }
+  throw Error("unknown activation", ATTUNE_E_INTERNAL);
+}
 
 at::ScalarType compute_dtype(const at::Tensor& tensor) {
   const auto dtype = tensor.scalar_type();

@@ -25,6 +25,8 @@ at::Tensor layer_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, const 
 /// kGeluTanh is 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), kGelu the exact form.
 enum class Activation { kSilu, kGeluTanh, kGelu, kRelu };
 
+at::Tensor activate(const at::Tensor& x, Activation activation);
+
 /// (activation(gate) * up) W^T + b, the second half of a gated feed-forward; activation(gate) W^T +
 /// b where `up_NF` is undefined. Keeps only gate and up for the backward pass.
 at::Tensor gated_linear(const at::Tensor& gate_NF, const at::Tensor& up_NF,

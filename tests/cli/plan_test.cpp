@@ -60,6 +60,19 @@ TEST_F(PlanTest, SaysWhatItKnowsByPart) {
   EXPECT_GT(plan["disk"]["total"], plan["disk"]["checkpoint"]);
 }
 
+TEST_F(PlanTest, CountsTheStatesAndWeightsOfEightAndFourBits) {
+  const auto with = [&](const std::string& more) {
+    write_file(folder.path / "other.toml", read_file(folder.path / "long.toml") + more);
+    return plan_of("other.toml")["memory"];
+  };
+  const Json wide = plan_of("long.toml")["memory"];
+
+  const Json narrow = with("[optimizer]\nstates = \"int8\"\n"), packed = with("[model]\nquantize = \"nf4\"\n[adapter]\nuse = \"lora\"\n");
+
+  EXPECT_LT(narrow["optimizer"], 0.35 * wide["optimizer"].get<double>());
+  EXPECT_LT(packed["weights"], 0.6 * wide["weights"].get<double>());
+}
+
 TEST_F(PlanTest, WithoutDataTakesTheMostThatTheManifestAllows) {
   fs::remove(folder.path / "pairs.jsonl");
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernel/engine/optimizer.h"
+#include "kernel/engine/schedule.h"
 
 namespace attune {
 namespace {
@@ -30,17 +31,38 @@ TEST(Schedule, FallsAsHalfACosine) {
   EXPECT_DOUBLE_EQ(schedule.at(3), 2.0 * 0.5 * (1 + std::cos(M_PI * 0.5)));
 }
 
+TEST(Schedule, StaysConstantUntilTheDecay) {
+  const Json wsd = {{"use", "wsd"}, {"warmup_steps", 2}, {"decay_steps", 4}, {"min_ratio", 0.1}};
+  const auto of = [&](const char* decay) {
+    Json options = wsd;
+    options["decay"] = decay;
+    return Schedule(options, 1.0, 10);
+  };
+  const Schedule linear = of("linear");
+
+  EXPECT_DOUBLE_EQ(linear.at(1), 0.5);
+  EXPECT_DOUBLE_EQ(linear.at(6), 1.0);
+  EXPECT_DOUBLE_EQ(linear.at(7), 1.0);  // Of 10 steps the last 4: 7 begins the fall.
+  EXPECT_DOUBLE_EQ(linear.at(9), 0.1 + 0.9 * 0.5);
+  EXPECT_DOUBLE_EQ(of("cosine").at(9), 0.1 + 0.9 * 0.5 * (1 + std::cos(M_PI * 0.5)));
+  EXPECT_DOUBLE_EQ(of("sqrt").at(8), 0.1 + 0.9 * 0.5);
+}
+
+TEST(Schedule, RefusesAWarmUpAndADecayThatOverlap) {
+  EXPECT_THROW(Schedule({{"use", "wsd"}, {"warmup_steps", 8}, {"decay_steps", 4}}, 1.0, 10), Error);
+}
+
 const Json kAdamW = {{"betas", {0.9, 0.99}}, {"eps", 1e-8}, {"weight_decay", 0.1}};
 
 TEST(AdamW, TakesTheStepOfThePaper) {
   // One step of AdamW (Loshchilov and Hutter, 2019, algorithm 2) with g = 6 / 3 = 2: m_hat = 2, v_hat = 4, so the update is
   // lr * 2 / (2 + eps), after w <- w - lr * decay * w.
   at::Tensor weight = at::full({2, 2}, 1.0);
-  AdamW adam({{"w", weight, true}}, kAdamW);
+  Optimizer adam({{"w", weight, true}}, kAdamW);
   weight.mutable_grad() = at::full({2, 2}, 6.0);
 
   adam.accumulate();
-  const AdamW::Result result = adam.step(0.01, 3.0, 0.0);
+  const Optimizer::Result result = adam.step(0.01, 3.0, 0.0);
 
   EXPECT_NEAR(result.gradient_norm, 4.0, 1e-6);
   EXPECT_NEAR(weight[0][0].item<double>(), 1.0 - 0.01 * 0.1 - 0.01, 1e-6);
@@ -48,7 +70,7 @@ TEST(AdamW, TakesTheStepOfThePaper) {
 
 TEST(AdamW, ClipsTheGlobalNormOfTheMeanGradient) {
   at::Tensor small = at::zeros({1}), large = at::zeros({1});
-  AdamW adam({{"a", small, false}, {"b", large, false}}, {{"betas", {0.0, 0.0}}, {"eps", 1.0}, {"weight_decay", 0.0}});
+  Optimizer adam({{"a", small, false}, {"b", large, false}}, {{"betas", {0.0, 0.0}}, {"eps", 1.0}, {"weight_decay", 0.0}});
   small.mutable_grad() = at::full({1}, 3.0);
   large.mutable_grad() = at::full({1}, 4.0);
 
@@ -62,7 +84,7 @@ TEST(AdamW, ClipsTheGlobalNormOfTheMeanGradient) {
 
 TEST(AdamW, ChangesNothingOnAGradientThatIsNotFinite) {
   at::Tensor weight = at::ones({2});
-  AdamW adam({{"w", weight, true}}, kAdamW);
+  Optimizer adam({{"w", weight, true}}, kAdamW);
   weight.mutable_grad() = at::full({2}, std::nan(""));
 
   adam.accumulate();
@@ -73,13 +95,13 @@ TEST(AdamW, ChangesNothingOnAGradientThatIsNotFinite) {
 
 TEST(AdamW, KeepsMastersUnderBf16AndSumsGradientsInFp32) {
   at::Tensor weight = at::ones({1}).to(at::kBFloat16);
-  AdamW adam({{"w", weight, false}}, kAdamW);
+  Optimizer adam({{"w", weight, false}}, kAdamW);
   for (int i = 0; i < 300; ++i) {  // In bf16 a sum of ones stops growing at 256.
     weight.mutable_grad() = at::ones({1}).to(at::kBFloat16);
     adam.accumulate();
   }
 
-  const AdamW::Result result = adam.step(1e-4, 300.0, 0.0);
+  const Optimizer::Result result = adam.step(1e-4, 300.0, 0.0);
 
   EXPECT_NEAR(result.gradient_norm, 1.0, 1e-6);
   EXPECT_NEAR(adam.masters()[0].item<double>(), 1.0 - 1e-4, 1e-7);  // Less than bf16 can show.

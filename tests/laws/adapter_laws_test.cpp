@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernel/engine/adapters.h"
+#include "kernel/engine/packed_weights.h"
 #include "laws/subjects.h"
 
 namespace attune::laws {
@@ -117,6 +118,37 @@ TEST_P(AdapterLaw, LearnsTheSameWhereLayersAreComputedAgain) {
   EXPECT_GT(kept.abs().max().item<double>(), 0);
   for (int64_t layers = 1; layers <= model.model->shape().layers; ++layers)
     EXPECT_TRUE(at::equal(gradient(layers), kept)) << layers;
+}
+
+TEST_P(AdapterLaw, OverFourBitWeightsEqualsTheSameOverWhatTheyStandFor) {
+  int packed = 0;
+  for (const Parameter& parameter : model.parameters) {
+    if (!is_packable(parameter)) continue;
+    pack_weight(parameter, parameter.tensor.clone(), true, at::kFloat);
+    ++packed;
+  }
+  ASSERT_GT(packed, 0);
+  std::vector<Parameter> made = changed();
+  const auto learn = [&] {
+    for (Parameter& parameter : made) parameter.tensor.set_requires_grad(true);
+    const at::Tensor value = scores();
+    value.sum().backward();
+    std::vector<at::Tensor> parts;
+    for (Parameter& parameter : made) {
+      const at::Tensor& grad = parameter.tensor.grad();
+      parts.push_back(grad.defined() ? grad.reshape(-1).clone() : at::zeros(parameter.tensor.numel()));
+      parameter.tensor.mutable_grad().reset();
+    }
+    return std::pair(value.detach(), at::cat(parts));
+  };
+  const auto [narrow, narrow_gradient] = learn();
+
+  unpack_weights(loaded);
+
+  for (const Parameter& parameter : model.parameters) EXPECT_FALSE(parameter.packed && parameter.packed->there());
+  const auto [wide, wide_gradient] = learn();
+  EXPECT_LE(relative_gap(narrow, wide), 1e-6);
+  EXPECT_LE(relative_gap(narrow_gradient, wide_gradient), 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, AdapterLaw,

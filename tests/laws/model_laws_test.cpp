@@ -88,7 +88,7 @@ TEST_P(ModelLaw, EveryTrainableParameterMovesInTheFirstStepAndNoFrozenOne) {
     parameter.tensor.set_requires_grad(!frozen);
     if (!frozen) trainable.push_back(parameter);
   }
-  AdamW adam(trainable, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
+  Optimizer adam(trainable, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
   scores_of(model, pointers(random_samples(model, true, 8, 1))).sum().backward();
   adam.accumulate();
 
@@ -109,7 +109,7 @@ TEST(Configuration, KeepsItsNullsOnTheWayToAModel) {
 TEST(StepAudit, NamesAParameterThatDidNotMove) {
   at::Tensor moves = at::ones({2}), still = at::ones({2});
   const std::vector<Parameter> all = {{"moves", moves, false}, {"still", still, false}};
-  AdamW adam(all, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
+  Optimizer adam(all, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
   moves.mutable_grad() = at::ones({2});
   still.mutable_grad() = at::zeros({2});
   adam.accumulate();
@@ -128,7 +128,7 @@ TEST(StepAudit, NamesAParameterThatDidNotMove) {
 TEST(StepAudit, SeesEqualStepsUpAndDown) {
   at::Tensor moves = at::tensor({1.25f, 1.5f});
   const std::vector<Parameter> all = {{"moves", moves, false}};
-  AdamW adam(all, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
+  Optimizer adam(all, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
   moves.mutable_grad() = at::tensor({1.0f, -1.0f});
   adam.accumulate();
 
@@ -140,7 +140,7 @@ TEST(StepAudit, SeesEqualStepsUpAndDown) {
 
 TEST(StepAudit, NamesAFrozenParameterThatChanged) {
   at::Tensor moves = at::ones({2}), frozen = at::ones({2});
-  AdamW adam({{"moves", moves, false}}, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
+  Optimizer adam({{"moves", moves, false}}, {{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"weight_decay", 0.0}});
   moves.mutable_grad() = at::ones({2});
   adam.accumulate();
 

@@ -282,7 +282,7 @@ R"(
 error: `use` cannot be `cosin`
   --> run.toml:13:7
 13 | use = "cosin"
-   |       ^^^^^^^ expected constant | linear | cosine
+   |       ^^^^^^^ expected constant | linear | cosine | wsd
    = help: did you mean `cosine`?
 )"},
 

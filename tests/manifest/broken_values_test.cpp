@@ -220,12 +220,13 @@ error: `steps` is out of range
 
 {"KeyAboveItsBound",
 train_with("[schedule]", R"([schedule]
+use = "linear"
 min_ratio = 1.5
 )"),
 R"(
 error: `min_ratio` is out of range
-  --> run.toml:18:13
-18 | min_ratio = 1.5
+  --> run.toml:19:13
+19 | min_ratio = 1.5
    |             ^^^ must be at most 1.0
    = help: Learning rate at the end, as a share of the peak
 )"},
@@ -252,7 +253,117 @@ error: `betas` is out of range
   --> run.toml:14:15
 14 | betas = [0.9, 1.0]
    |               ^^^ must be below 1.0
-   = help: Decay of the running mean of gradients and of their squares
+   = help: adamw, muon: decay of the running mean of gradients and of their squares
+)"},
+
+{"OptionOfAnotherOptimizer",
+train_with("[optimizer]", R"([optimizer]
+use = "sgd"
+learning_rate = 1e-5
+betas = [0.9, 0.99]
+)"),
+R"(
+error: `betas` has no meaning for `sgd`
+  --> run.toml:15:1
+15 | betas = [0.9, 0.99]
+   | ^^^^^ it is an option of adamw and muon
+   = help: take it out
+)"},
+
+{"OptionOfAnotherSchedule",
+train_with("[schedule]", R"([schedule]
+use = "linear"
+decay_steps = 4
+)"),
+R"(
+error: `decay_steps` has no meaning for `linear`
+  --> run.toml:19:1
+19 | decay_steps = 4
+   | ^^^^^^^^^^^ it is an option of wsd
+   = help: take it out
+)"},
+
+{"InBackwardCannotClip",
+train_with("[optimizer]", R"([optimizer]
+learning_rate = 1e-5
+in_backward = true
+)"),
+R"(
+error: `in_backward` cannot clip
+  --> run.toml:14:1
+14 | in_backward = true
+   | ^^^^^^^^^^^ train.clip is 1.0, which needs the norm of the whole gradient before any update
+   = help: set clip = 0.0 in [train], or take `in_backward` out
+)"},
+
+{"InBackwardCannotSkip",
+train_with("[optimizer]", R"([optimizer]
+learning_rate = 1e-5
+in_backward = true
+)"),
+R"(
+error: `in_backward` cannot leave out a step
+  --> run.toml:14:1
+14 | in_backward = true
+   | ^^^^^^^^^^^ train.nonfinite is "skip", but updates are made before the whole gradient is known
+   = help: set nonfinite = "stop" in [train], or take `in_backward` out
+)",
+{.sets = {"train.clip=0.0", "train.nonfinite='skip'"}}},
+
+{"QuantizeOnCuda",
+train_with("[model]", R"([model]
+path = "m"
+quantize = "nf4"
+[adapter]
+use = "lora"
+)"),
+R"(
+error: 4-bit weights are read on the CPU
+ --> run.toml:7:12
+7 | quantize = "nf4"
+  |            ^^^^^ [run] has device = "cuda"
+  = help: take out `quantize`
+)",
+{.sets = {"run.device='cuda'"}}},
+
+{"NesterovWithoutMomentum",
+train_with("[optimizer]", R"([optimizer]
+use = "sgd"
+learning_rate = 1e-5
+nesterov = true
+)"),
+R"(
+error: `nesterov` looks ahead along a momentum
+  --> run.toml:15:1
+15 | nesterov = true
+   | ^^^^^^^^ `momentum` is 0
+   = help: for example momentum = 0.9
+)"},
+
+{"QuantizeWithoutAnAdapter",
+train_with("[model]", R"([model]
+path = "m"
+quantize = "nf4"
+)"),
+R"(
+error: 4-bit weights cannot be trained, only adapters beside them
+ --> run.toml:7:1
+7 | quantize = "nf4"
+  | ^^^^^^^^ there is no [adapter]
+  = help: add [adapter], or take out `quantize`
+)"},
+
+{"DoubleQuantOfNothing",
+train_with("[model]", R"([model]
+path = "m"
+double_quant = false
+)"),
+R"(
+error: `double_quant` is for 4-bit weights
+ --> run.toml:7:1
+7 | double_quant = false
+  | ^^^^^^^^^^^^ `quantize` is not given
+  = help: add quantize = "nf4", or take it out
 )"},
 
 {"BetasAreTwo",

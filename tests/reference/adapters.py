@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adapters here and in PEFT: adapters.py ATTUNE_BINARY MODEL_CONFIG_FOLDER WORK_FOLDER
 
-Trains LoRA, rank-stabilised LoRA and DoRA on a small model of random weights, loads each adapter in PEFT and compares log-probabilities
+Trains LoRA (of the head as well), rank-stabilised LoRA and DoRA on a small model of random weights, loads each adapter in PEFT and compares log-probabilities
 with `attune score` of the merged model and of the adapter's folder; then makes adapters of random numbers in PEFT and scores them here.
 Exits with 1 where any differs by more than 1e-5, with 77 where Python has no peft (numbers: peft 0.21.2, transformers 5.23.0).
 """
@@ -74,19 +74,31 @@ def compare(what, folder, model):
     print(f"{what}: largest difference {gap:.1e}")
 
 
-base = train("base", f'path = "{config}"\ninit = "random"', "") / "final"
+def untied():
+    folder = work / "untied"
+    shutil.copytree(config, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"tie_word_embeddings": False}))
+    return folder
+
+
+base = train("base", f'path = "{untied()}"\ninit = "random"', "") / "final"
 load = lambda: transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
 KINDS = {"lora": 'use = "lora"', "rslora": 'use = "lora"\nrank_stabilised = true', "dora": 'use = "dora"',
-         "some": 'use = "lora"\ntargets = ["q_proj", "model.layers.1.mlp.down_proj"]'}
+         "some": 'use = "lora"\ntargets = ["q_proj", "model.layers.1.mlp.down_proj"]',
+         "head": 'use = "lora"\ntargets = ["lm_head", "q_proj", "down_proj"]'}
 for name, adapter in KINDS.items():
     run = train(name, f'path = "{base}"', f"[adapter]\nrank = 4\n{adapter}")
     apart = PeftModel.from_pretrained(load(), run / "adapter").eval()
     compare(f"{name}, merged here, apart in PEFT", run / "final", apart)
     compare(f"{name}, the adapter's folder here, merged in PEFT", run / "adapter", apart.merge_and_unload())
+    merged, apart = here(run / "final")[1], here(run / "adapter")[1]
+    print(f"{name}, merged and apart here: largest difference {(merged - apart).abs().max().item():.1e}")
+    worst = max(worst, (merged - apart).abs().max().item())
 
-for name, options in {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True}}.items():
+for name, options in {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True}, "head": {"target_modules": ["lm_head", "q_proj", "down_proj"]}}.items():
     torch.manual_seed(1)
-    model = get_peft_model(load(), LoraConfig(r=3, lora_alpha=7, target_modules="all-linear", task_type="CAUSAL_LM", **options))
+    model = get_peft_model(load(), LoraConfig(**{"r": 3, "lora_alpha": 7, "target_modules": "all-linear", "task_type": "CAUSAL_LM"} | options))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:

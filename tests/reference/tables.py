@@ -72,6 +72,36 @@ def datasets():
         yield f"| {name} | {', '.join(f'`{key}`' for key in first)} | {mapped} | {refused} |"
 
 
+def adapters():
+    """What adapters.py prints, where this Python has PEFT; else what the page had."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(__file__).resolve().parents[2]
+        done = subprocess.run([sys.executable, root / "tests/reference/adapters.py", build / "bin/attune", root / "configs/tiny/model", folder], capture_output=True, text=True)
+    if done.returncode == 77:
+        before = re.search(r"<!-- adapters -->\n(.*)<!-- /adapters -->", page.read_text(), re.S)
+        yield before.group(1).strip() if before else ""
+        return
+    if done.returncode:
+        sys.exit(f"adapters.py failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    yield "| adapter | log-probabilities |"
+    yield "|---|---:|"
+    for what, gap in re.findall(r"^(.*[^:]): largest difference (\S+)$", done.stdout, re.M):
+        yield f"| {what} | {gap} |"
+
+
+def optimizers():
+    _, report = run("engine_test", "AdamWInt8.*:Nf4.HasThe*:Optimizer.MovesWeights*:Muon.MakesA*")
+    cases = {test["name"]: test for suite in report["testsuites"] for test in suite["testsuite"]}
+    near, pytorch, muon = cases["StaysNearFloat32"], cases["MovesWeightsAsThatOfPyTorchDoes"], cases["MakesAMatrixOrthogonalAsItsDefinitionSays"]
+    yield "| what | beside | largest difference |"
+    yield "|---|---|---:|"
+    for name, whose in [("AdamW", "PyTorch 2.11, 6 steps"), ("SGD", "PyTorch 2.11, 6 steps"), ("Muon", "PyTorch 2.11, 6 steps, bfloat16")]:
+        yield f"| {name}: weights | {whose} | {float(pytorch[name]):.1e} |"
+    yield f"| Muon: Newton-Schulz in float32 | its definition in fp64 | {float(muon['float32']):.1e} |"
+    yield f"| AdamW, states in int8: change of the weights, 60 steps | float32 states | {float(near['mean']):.1%} in the mean, {float(near['worst']):.1%} of the largest |"
+    yield "| NF4: codes, scales, values | bitsandbytes 0.50 | none |"
+
+
 kept = re.search(r"<!-- curves -->\n(.*)<!-- /curves -->", page.read_text(), re.S) if page.exists() else None
 curves = pathlib.Path(sys.argv[2]).read_text() if len(sys.argv) > 2 else kept.group(1) if kept else ""
 page.write_text(f"""# Accuracy
@@ -98,6 +128,20 @@ from an export bit for bit (`tests/reference/models/roundtrip.py`).
 ## Datasets
 
 {chr(10).join(datasets())}
+
+## Adapters
+
+Against PEFT 0.21 on a small random model with a head of its own (`tests/reference/adapters.py`; limit 1e-5).
+
+<!-- adapters -->
+{chr(10).join(adapters())}
+<!-- /adapters -->
+
+## Optimizers and weights in 4 bits
+
+`tests/reference/optimizers.py`, `tests/reference/nf4.py`.
+
+{chr(10).join(optimizers())}
 
 ## Training beside TRL
 

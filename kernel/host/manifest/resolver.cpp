@@ -99,6 +99,7 @@ void Resolver::tables(Json& out, const Run& run) {
       }
     }
   }
+  check_quantize(out, run.root, run.kind, checker_.report());
   if (run.kind == "train") {
     reference(out, run);
     check_train(out, run.root, run.scope, checker_);
@@ -234,6 +235,7 @@ Node Resolver::with_defaults(const Node& stage) const {
       std::erase_if(member.value.members,
                     [&](const Member& m) { return !find_option(schema.members, m.name); });
     }
+    std::erase_if(member.value.members, [&](const Member& m) { return is_of_another(schema.name, use, m.name); });
     member.key = own->key;
     merge(member.value, own->value);
   }

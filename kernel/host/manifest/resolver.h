@@ -39,7 +39,13 @@ class Resolver {
 };
 
 /// Rules that span several keys of one run, beyond what a schema says.
-void check_train(const Json& out, const Node& root, const Scope& scope, Checker& checker);
+/// Leaves [optimizer] and [schedule] with the options that their `use` honours, defaults filled in.
+void check_train(Json& out, const Node& root, const Scope& scope, Checker& checker);
+/// 4-bit weights are for the training of adapters.
+void check_quantize(Json& out, const Node& root, const std::string& kind, Report& report);
+/// Whether `option` of [optimizer] or [schedule] belongs to other values of `use` alone.
+bool is_of_another(const std::string& table, const std::string& use, const std::string& option);
+void check_optimizer(Json& out, const Node& root, Report& report);
 /// Also gives every evaluation its name.
 void check_evaluate(Json& out, const Node& root, const Scope& scope, Checker& checker);
 /// A name that becomes a folder.

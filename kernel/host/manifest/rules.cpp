@@ -100,7 +100,7 @@ void check_best(const Json& out, const Node& root, const Scope& scope, Report& r
 
 void check_betas(const Json& out, const Node& root, Report& report) {
   const Member* betas = root.find({"optimizer", "betas"});
-  if (!betas || !betas->value.is_list() || out["optimizer"]["betas"].size() == 2) return;
+  if (!betas || !betas->value.is_list() || !out["optimizer"].contains("betas") || out["optimizer"]["betas"].size() == 2) return;
   report.add(betas->value.place,
              {"`betas` takes two numbers", "this has " + std::to_string(betas->value.items.size()),
               "for example betas = [0.9, 0.999]"});
@@ -146,8 +146,9 @@ bool is_name_character(char c, bool dots) {
 
 }  // namespace
 
-void check_train(const Json& out, const Node& root, const Scope& scope, Checker& checker) {
+void check_train(Json& out, const Node& root, const Scope& scope, Checker& checker) {
   Report& report = checker.report();
+  check_optimizer(out, root, report);
   exactly_one(out, root, {"steps", "epochs", "tokens"}, "steps = 200", report);
   exactly_one(out, root, {"samples_per_step", "tokens_per_step"}, "tokens_per_step = 8192", report);
   check_mixture(out, root, report);
@@ -165,6 +166,23 @@ void check_train(const Json& out, const Node& root, const Scope& scope, Checker&
       check_samples(checker.used(prefix + "algorithm"), list->value.items[i],
                     prefix + "data." + split + "[" + std::to_string(i) + "]", checker);
     }
+  }
+}
+
+void check_quantize(Json& out, const Node& root, const std::string& kind, Report& report) {
+  const Member* quantize = root.find({"model", "quantize"});
+  const Member* twice = root.find({"model", "double_quant"});
+  if (!quantize && twice) {
+    report.add(twice->key, {"`double_quant` is for 4-bit weights", "`quantize` is not given", "add quantize = \"nf4\", or take it out"});
+  }
+  if (!quantize || !out.contains("model")) return;
+  if (!out["model"].contains("double_quant")) out["model"]["double_quant"] = true;
+  if (out.contains("run") && out["run"].value("device", Json()) == Json("cuda"))
+    report.add(quantize->value.place, {"4-bit weights are read on the CPU", "[run] has device = \"cuda\"", "take out `quantize`"});
+  if (kind != "train" || !root.find("adapter")) {
+    report.add(quantize->key, {"4-bit weights cannot be trained, only adapters beside them",
+                               kind == "train" ? "there is no [adapter]" : with_article(kind) + " run has no [adapter]",
+                               kind == "train" ? "add [adapter], or take out `quantize`" : "take out `quantize`"});
   }
 }
 

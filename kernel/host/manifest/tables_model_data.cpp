@@ -137,6 +137,15 @@ items = "string"
 default = []
 help = "Patterns of parameters that the checkpoint may lack; they are drawn anew"
 
+[model.members.quantize]
+type = "enum"
+choices = ["nf4"]
+help = "nf4: below an [adapter] the blocks' linear weights are kept in 4 bits (QLoRA: Dettmers et al., 2023) and computed with in `dtype`"
+
+[model.members.double_quant]
+type = "bool"
+help = "nf4: keep the scales of the weights in 8 bits as well; default true"
+
 [generator]
 type = "table"
 plugin = "generator/1"

@@ -26,8 +26,8 @@ help = "How gradients move the weights"
 [optimizer.members.use]
 type = "enum"
 default = "adamw"
-choices = ["adamw"]
-help = "Optimizer"
+choices = ["adamw", "sgd", "muon"]
+help = "adamw (Loshchilov and Hutter, 2019); sgd; muon (Jordan et al., 2024) for hidden matrices, with adamw for all else"
 
 [optimizer.members.learning_rate]
 type = "float"
@@ -41,19 +41,59 @@ items = "float"
 default = [0.9, 0.999]
 min = 0.0
 below = 1.0
-help = "Decay of the running mean of gradients and of their squares"
+help = "adamw, muon: decay of the running mean of gradients and of their squares"
 
 [optimizer.members.eps]
 type = "float"
 default = 1e-8
 above = 0.0
-help = "Added to the denominator"
+help = "adamw, muon: added to the denominator"
 
 [optimizer.members.weight_decay]
 type = "float"
 default = 0.0
 min = 0.0
-help = "Decoupled weight decay"
+help = "Weight decay of all but norms and biases; decoupled, except as `decay` says"
+
+[optimizer.members.states]
+type = "enum"
+choices = ["float32", "int8"]
+help = "adamw: type of the running means; int8: in blocks of 256 (Dettmers et al., 2022), a quarter of the memory; default float32"
+
+[optimizer.members.momentum]
+type = "float"
+min = 0.0
+below = 1.0
+help = "sgd, muon: decay of the sum (muon: mean) of gradients; default 0.0, of muon 0.95"
+
+[optimizer.members.nesterov]
+type = "bool"
+help = "sgd, muon: look ahead along the momentum; default false, of muon true"
+
+[optimizer.members.decay]
+type = "enum"
+choices = ["coupled", "decoupled"]
+help = "sgd: whether weight decay is a part of the gradient, as an L2 penalty is, or shrinks the weight beside it; default coupled"
+
+[optimizer.members.scale]
+type = "enum"
+choices = ["original", "match_rms_adamw"]
+help = "muon: size of a step of an O x I matrix, sqrt(max(1, O/I)) or 0.2 sqrt(max(O, I)), which takes AdamW's learning rates (Liu et al., 2025); default original"
+
+[optimizer.members.newton_schulz]
+type = "enum"
+choices = ["float32", "bfloat16"]
+help = "muon: type in which the momentum is made orthogonal; default float32"
+
+[optimizer.members.adamw_rate]
+type = "float"
+above = 0.0
+help = "muon: learning rate of what adamw moves, over `learning_rate`; default 1.0"
+
+[optimizer.members.in_backward]
+type = "bool"
+default = false
+help = "Update each parameter in the backward pass and drop its gradient (Lv et al., 2024); needs clip = 0 and steps of one batch"
 
 [schedule]
 type = "table"
@@ -63,8 +103,8 @@ help = "How the learning rate changes"
 [schedule.members.use]
 type = "enum"
 default = "constant"
-choices = ["constant", "linear", "cosine"]
-help = "Shape after the warm-up"
+choices = ["constant", "linear", "cosine", "wsd"]
+help = "Shape after the warm-up; wsd: constant until the last `decay_steps` (Hu et al., 2024)"
 
 [schedule.members.warmup_steps]
 type = "int"
@@ -78,6 +118,16 @@ default = 0.0
 min = 0.0
 max = 1.0
 help = "Learning rate at the end, as a share of the peak"
+
+[schedule.members.decay_steps]
+type = "int"
+min = 0
+help = "wsd: steps in which the rate falls; default 0: a tenth of all"
+
+[schedule.members.decay]
+type = "enum"
+choices = ["linear", "cosine", "sqrt"]
+help = "wsd: shape of the fall; sqrt: 1 - sqrt (Haegele et al., 2024); default linear"
 
 [train]
 type = "table"

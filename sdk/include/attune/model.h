@@ -113,6 +113,18 @@ struct Adapter {
   bool there() const { return on && a_RI.defined(); }
 };
 
+/// The weight of a linear layer in 4 bits, O x I in blocks of 64 (NF4: Dettmers et al., 2023). The engine fills it in, and
+/// the layer then multiplies with it and not with its parameter's tensor.
+struct PackedWeight {
+  at::Tensor codes;        ///< uint8, two weights a byte, the first in the upper half
+  at::Tensor scales;       ///< of each block; fp32, or with double quantisation uint8 codes
+  at::Tensor scale_sizes;  ///< fp32, of each 256 codes of scales; undefined: scales are fp32
+  float offset = 0;        ///< mean of the scales, which their codes leave out
+  int64_t out = 0, in = 0;
+
+  bool there() const { return codes.defined(); }
+};
+
 /// One parameter. `tensor` is the model's own handle: set_data() on it changes dtype, device and contents.
 struct Parameter {
   std::string name;  ///< as in Hugging Face checkpoints
@@ -125,6 +137,7 @@ struct Parameter {
   std::shared_ptr<Adapter> adapter = nullptr;  ///< of a linear layer's weight: where the engine may put one
   bool transposed = false;                     ///< that weight is stored as I x O
   float rate = 1;                              ///< times the learning rate
+  std::shared_ptr<PackedWeight> packed = nullptr;  ///< of a linear layer's weight: where the engine may put it in 4 bits
 };
 
 /// Logits of a row are softcap(scale * (hidden . weight_VD + bias_V)).

@@ -43,7 +43,6 @@ learning_rate = 1e-6
 [schedule]
 use = "constant"
 warmup_steps = 0
-min_ratio = 0.0
 [train]
 epochs = 1.0
 samples_per_step = 2
