@@ -174,13 +174,17 @@ std::vector<Parameter> read_adapters(LoadedModel& loaded, const std::string& fol
   options.stabilised = config.value("use_rslora", false);
   options.magnitudes = config.value("use_dora", false);
   options.targets.clear();
-  std::set<std::string> there;
+  std::map<std::string, std::string> there;  // Names here, and in the file.
   for (const attune_tensor& tensor : file->tensors()) {
     const std::string name(view(tensor.name));
     if (!name.starts_with(kPrefix))
       throw Error(folder + ": tensor " + name +
                   " is not of an adapter: expected a name that begins with " + kPrefix);
-    there.insert(name.substr(std::string_view(kPrefix).size()));
+    std::string here = name.substr(std::string_view(kPrefix).size());
+    // PEFT keeps beside an adapter of the head the head itself.
+    if (constexpr std::string_view kBase = ".base_layer.weight"; here.ends_with(kBase))
+      here.replace(here.size() - kBase.size(), kBase.size(), ".weight");
+    there[here] = name;
     if (const size_t at = name.find(".lora_A."); at != name.npos)
       options.targets.push_back(
           name.substr(std::string_view(kPrefix).size(), at - std::string_view(kPrefix).size()));
@@ -191,9 +195,9 @@ std::vector<Parameter> read_adapters(LoadedModel& loaded, const std::string& fol
   }
   const at::NoGradGuard no_grad;
   for (const Parameter& parameter : filled) {
-    if (there.erase(parameter.name) == 0)
-      throw Error(folder + ": the adapter lacks " + parameter.name);
-    file->read(kPrefix + parameter.name, [&](const attune_tensor& read) {
+    const auto stored = there.extract(parameter.name);
+    if (stored.empty()) throw Error(folder + ": the adapter lacks " + parameter.name);
+    file->read(stored.mapped(), [&](const attune_tensor& read) {
       const at::IntArrayRef shape(read.shape, size_t(read.n_dims));
       at::Tensor target = parameter.tensor;
       if (shape != target.sizes())
@@ -202,7 +206,7 @@ std::vector<Parameter> read_adapters(LoadedModel& loaded, const std::string& fol
                                  at::TensorOptions(scalar_type(read.dtype))));
     });
   }
-  if (!there.empty()) throw Error(folder + ": this model has no place for " + *there.begin());
+  if (!there.empty()) throw Error(folder + ": this model has no place for " + there.begin()->first);
   return made;
 }
 

@@ -2,6 +2,8 @@
 // Commands on what runs left: their list, their differences, a page on them, their checkpoints.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cli/shell.h"
 #include "faults/tiny_run.h"
 #include "kernel/host/json.h"
@@ -15,8 +17,8 @@ class RunsTest : public ::testing::Test {
     write_tiny_run(folder.path, 6, 2);
     ASSERT_EQ(attune("run run.toml --quiet").code, 0);
   }
-  Outcome attune(const std::string& line) {
-    return shell("cd '" + folder.path.string() + "' && attune " + line);
+  Outcome attune(const std::string& line, const std::string& variables = "") {
+    return shell("cd '" + folder.path.string() + "' && " + variables + "attune " + line);
   }
   /// A second run with another rate, and one that has not ended.
   void more_runs() {
@@ -45,14 +47,15 @@ TEST_F(RunsTest, AreListedWithTheirState) {
 
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[0]["path"], "runs/cut");
-  EXPECT_EQ(rows[0]["finished"], false);
+  EXPECT_EQ(rows[0]["state"], "stopped");
   EXPECT_EQ(rows[0]["step"], 1);
   EXPECT_EQ(rows[0]["loss"], 0.75);
   EXPECT_EQ(rows[2]["path"], "runs/tiny");
-  EXPECT_EQ(rows[2]["finished"], true);
+  EXPECT_EQ(rows[2]["state"], "finished");
+  EXPECT_EQ(rows[2]["steps"], 6);
   EXPECT_EQ(rows[2]["step"], 6);
   const Outcome table = attune("runs list");
-  for (const char* part : {"tiny", "not ended", "finished", "tokens/s"})
+  for (const char* part : {"tiny", "stopped", "finished", "6/6", "tokens/s"})
     EXPECT_TRUE(has(table.text, part)) << table.text;
   EXPECT_EQ(attune("runs list nowhere").code, 1);
 }
@@ -95,21 +98,55 @@ TEST_F(RunsTest, TheBestAndThoseForGoodAreListedAndNotPruned) {
   EXPECT_TRUE(has(misspelt.text, "there is no metric \"los\"; there are loss, ")) << misspelt.text;
 }
 
+TEST_F(RunsTest, AreShownWithPlanAndMeasurement) {
+  const Outcome outcome = attune("runs show runs/tiny");
+
+  EXPECT_EQ(outcome.code, 0);
+  for (const char* part :
+       {"runs/tiny: finished, step 6 of 6", "algorithm  dpo, loss sigmoid, beta 0.1",
+        "6 steps, 4 samples a step", "gradient norm", "peak memory", "time of a step", "FLOP/s",
+        "engine SHA-256", "org.attune.dpo"})
+    EXPECT_TRUE(has(outcome.text, part)) << part << "\n" << outcome.text;
+  const Json json = Json::parse(attune("runs show runs/tiny --json").text);
+  EXPECT_EQ(json["state"], "finished");
+  EXPECT_EQ(json["step"], 6);
+  EXPECT_TRUE(json["metrics"]["loss"].is_number());
+  EXPECT_GT(json["plan"]["memory"]["peak"], 0);
+}
+
+TEST_F(RunsTest, AreWatchedOnceWhereThereIsNoTerminal) {
+  const Outcome plain = attune("runs watch runs/tiny --color never --width 60");
+  const Outcome blocks = attune("runs watch runs/tiny --once --color always", "LC_ALL=C.UTF-8 ");
+
+  EXPECT_EQ(plain.code, 0);
+  for (const char* part :
+       {"finished", "train, dpo, on model", "100 %  step 6/6", "reward margin", "log"})
+    EXPECT_TRUE(has(plain.text, part)) << part << "\n" << plain.text;
+  EXPECT_TRUE(std::all_of(plain.text.begin(), plain.text.end(),
+                          [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
+  EXPECT_TRUE(has(blocks.text, "█") && has(blocks.text, "\x1b[36m")) << blocks.text;
+  EXPECT_TRUE(has(attune("runs watch runs/later").text, "waiting"));
+  EXPECT_EQ(attune("runs watch runs/tiny --color blue").code, 1);
+  EXPECT_EQ(attune("runs watch runs/tiny --width 39").code, 1);
+}
+
 TEST_F(RunsTest, OnePageShowsThemAll) {
   more_runs();
   ASSERT_EQ(attune("report runs --out page.html").code, 0);
 
   const std::string page = read_file(folder.path / "page.html");
-  EXPECT_TRUE(has(page, "<figcaption>loss</figcaption>") &&
-              has(page, "<figcaption>gradient_norm</figcaption>"));
-  EXPECT_TRUE(has(page, "class=\"c1\" points=") && has(page, "class=\"c2\" points=") &&
-              has(page, "<circle class=\"c0\""));
-  EXPECT_TRUE(has(page, "<td>optimizer.learning_rate</td>") &&
-              has(page, "What the manifests differ in"));
-  EXPECT_TRUE(has(page, "cut (not ended)"));
-  EXPECT_TRUE(has(page, "prefers-color-scheme"));
-  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url("})
+  for (const char* part :
+       {"<figcaption>Loss</figcaption>", "<figcaption>Gradient norm",
+        "aria-label=\"Loss, steps 1 to 6.", "<g class=\"r2\">",
+        "optimizer.learning_rate</th>", "What the manifests differ in",
+        "Plan against measurement", "stopped",
+        "<span class=\"k\">learning_rate</span> = <span class=\"n\">0.002</span>",
+        "prefers-color-scheme", "default-src 'none'"})
+    EXPECT_TRUE(has(page, part)) << part;
+  for (const char* outside : {"src=", "<link", "@import", "url("})
     EXPECT_FALSE(has(page, outside)) << outside;
+  for (size_t at = page.find("://"); at != page.npos; at = page.find("://", at + 1))
+    EXPECT_EQ(page.substr(at - 4, 27), "http://www.w3.org/2000/svg'") << page.substr(at - 20, 60);
 }
 
 TEST_F(RunsTest, CheckpointsAreListedProvenAndPruned) {

@@ -15,7 +15,8 @@ const std::string kTiny = ATTUNE_SOURCE_DIR "/configs/tiny.toml";
 constexpr const char* kCommands[] = {
     "run",    "check",  "plan",     "explain", "data inspect", "plugins list", "plugins inspect",
     "plugins doctor", "plugins new", "plugins validate",
-    "import", "export", "generate", "score",   "tokenize"};
+    "import", "export", "generate", "score",   "tokenize",     "report",       "runs list",
+    "runs show", "runs compare", "runs watch"};
 
 TEST(Cli, HelpListsEveryCommand) {
   const Outcome help = shell("attune --help");

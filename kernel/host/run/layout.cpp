@@ -122,4 +122,15 @@ std::string bytes_text(int64_t bytes) {
   return text;
 }
 
+std::string scaled_text(double value, const std::string& unit) {
+  static constexpr const char* kScales[] = {"", "k", "M", "G", "T", "P", "E"};
+  size_t scale = 0;
+  while (value >= 1000 && scale + 1 < std::size(kScales)) value /= 1000, ++scale;
+  char text[48];
+  std::snprintf(text, sizeof text, "%.4g %s", value, kScales[scale]);
+  std::string made = text + unit;
+  made.erase(made.find_last_not_of(' ') + 1);
+  return made;
+}
+
 }  // namespace attune

@@ -35,4 +35,7 @@ class TextTable {
 /// "1.23 GB" (10^9), "45 MB".
 std::string bytes_text(int64_t bytes);
 
+/// "1.23 TFLOP", "450 k": four digits, a prefix of the SI, the unit.
+std::string scaled_text(double value, const std::string& unit);
+
 }  // namespace attune

@@ -19,6 +19,11 @@ void lift_options(Json& value) {
 
 }  // namespace
 
+Json written_manifest(Json resolved) {
+  lift_options(resolved);
+  return resolved;
+}
+
 std::string manifest_toml(Json resolved) {
   lift_options(resolved);
   if (resolved.contains("stage")) {
@@ -35,7 +40,7 @@ std::string manifest_toml(Json resolved) {
 void write_record(const std::string& folder, const RecordFacts& facts) {
   const Json run = facts.manifest.value("run", Json::object());
   const Json record = {{"start", facts.start},
-                       {"end", facts.end},
+                       {"end", facts.end.empty() ? Json() : Json(facts.end)},
                        {"command_line", facts.command_line},
                        {"seed", run.value("seed", int64_t{0})},
                        {"threads", run.value("threads", int64_t{0})},

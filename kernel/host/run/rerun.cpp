@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "kernel/host/exit.h"
 #include "kernel/host/run/run_folder.h"
@@ -46,9 +47,12 @@ bool measures_time(const std::string& key) {
          key.find("memory") != key.npos || key.find("time") != key.npos;
 }
 
-std::string metrics_text(const std::string& folder) {
-  std::string text;
-  for (Json row : read_run(folder).metrics) {
+std::string metrics_text(const fs::path& file) {
+  std::istringstream lines(read_text(file));
+  std::string text, line;
+  while (std::getline(lines, line)) {
+    Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!row.is_object()) continue;
     std::vector<std::string> times;
     for (const auto& [key, value] : row.items()) {
       if (measures_time(key)) times.push_back(key);
@@ -62,7 +66,7 @@ std::string metrics_text(const std::string& folder) {
 bool same(const std::string& name, const std::string& before, const std::string& now) {
   const fs::path a = fs::path(before) / name, b = fs::path(now) / name;
   if (a.filename() == "metrics.jsonl")
-    return metrics_text(a.parent_path().string()) == metrics_text(b.parent_path().string());
+    return metrics_text(a) == metrics_text(b);
   if (a.extension() == ".json" || a.extension() == ".jsonl")
     return without_folder(a, before) == without_folder(b, now);
   return sha256_now(a) == sha256_now(b);

@@ -4,69 +4,158 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <sstream>
 
 #include "kernel/host/exit.h"
 #include "kernel/host/manifest/toml_text.h"
+#include "kernel/host/run/folder_lock.h"
+#include "kernel/host/run/record.h"
 #include "kernel/host/services/files.h"
 
 namespace attune {
 namespace fs = std::filesystem;
+namespace {
+
+const Json kNull;
+
+Json read_record(const fs::path& file) {
+  try {
+    return manifest::to_json(manifest::parse_toml(read_text(file), nullptr));
+  } catch (const manifest::SyntaxError& error) {
+    throw ExitError(Exit::kData, file.string() + ":" + std::to_string(error.line) + ": " +
+                                     error.what + "; remove it, and the run is listed without it");
+  }
+}
+
+/// What a file holds; nothing where it is missing or torn.
+Json read_object(const fs::path& file) {
+  if (!fs::exists(file)) return Json::object();
+  Json found = Json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
+  return found.is_object() ? found : Json::object();
+}
+
+/// Sorts by path, but the stages of a pipeline as it runs them.
+void in_order_of_stages(std::vector<RunFolder>& runs) {
+  std::map<std::string, std::string> keys;
+  for (const RunFolder& run : runs) {
+    keys.try_emplace(run.path, run.path);
+    const auto stages = run.stages();
+    for (size_t i = 0; i < stages.size(); ++i) {
+      const std::string place = std::to_string(i);
+      keys[(fs::path(run.path) / stages[i]).string()] =
+          run.path + "/" + std::string(6 - std::min<size_t>(6, place.size()), '0') + place;
+    }
+  }
+  std::stable_sort(runs.begin(), runs.end(), [&](const RunFolder& a, const RunFolder& b) {
+    return keys.at(a.path) < keys.at(b.path);
+  });
+}
+
+bool is_record(const std::string& folder) { return fs::exists(fs::path(folder) / "record.toml"); }
+
+}  // namespace
+
+const char* activity_name(Activity activity) {
+  switch (activity) {
+    case Activity::kWaiting:
+      return "waiting";
+    case Activity::kRunning:
+      return "running";
+    case Activity::kStopped:
+      return "stopped";
+    case Activity::kFinished:
+      return "finished";
+  }
+  return "";
+}
+
+const Json& under(const Json& root, std::initializer_list<const char*> keys) {
+  const Json* at = &root;
+  for (const char* key : keys) {
+    if (!at->is_object() || !at->contains(key)) return kNull;
+    at = &at->at(key);
+  }
+  return *at;
+}
+
+std::string RunFolder::name() const {
+  const fs::path normal = fs::absolute(path).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+}
 
 std::string RunFolder::kind() const {
-  const Json manifest = record.value("manifest", Json::object());
-  if (manifest.contains("run")) return manifest["run"].value("kind", "");
-  return metrics.empty() ? "" : "train";
+  const Json& kind = under(manifest, {"run", "kind"});
+  return kind.is_string() ? kind.get<std::string>() : metrics.rows() > 0 ? "train" : "";
 }
 
 Json RunFolder::result(const std::string& name) const {
-  return record.value("results", Json::object()).value(name, Json());
+  return under(record, {"results", name.c_str()});
 }
 
-Json RunFolder::last(const std::string& metric) const {
-  for (auto row = metrics.rbegin(); row != metrics.rend(); ++row) {
-    if (row->contains(metric)) return row->at(metric);
+std::optional<int64_t> RunFolder::steps() const {
+  const bool training = under(progress, {"phase"}) == "train";
+  for (const Json* found :
+       {&under(record, {"results", "steps"}), training ? &under(progress, {"total"}) : &kNull,
+        &under(plan, {"work", "steps"}), &under(manifest, {"train", "steps"})}) {
+    if (found->is_number() && found->get<int64_t>() > 0) return found->get<int64_t>();
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-std::vector<std::pair<double, double>> RunFolder::curve(const std::string& metric) const {
-  std::vector<std::pair<double, double>> points;
-  for (const Json& row : metrics) {
-    if (row.contains(metric) && row[metric].is_number())
-      points.emplace_back(row.value("step", 0.0), row[metric].get<double>());
+std::vector<std::string> RunFolder::stages() const {
+  std::vector<std::string> names;
+  for (const Json& stage : under(manifest, {"stage"})) {
+    if (const Json& name = under(stage, {"name"}); name.is_string())
+      names.push_back(name.get<std::string>());
   }
-  return points;
+  return names;
 }
 
 bool is_run(const std::string& folder) {
-  return fs::exists(fs::path(folder) / "begun.json") ||
-         fs::exists(fs::path(folder) / "record.toml") ||
+  return is_record(folder) || fs::exists(fs::path(folder) / "begun.json") ||
          fs::exists(fs::path(folder) / "metrics.jsonl");
 }
 
-RunFolder read_run(const std::string& folder) {
+RunFolder look_at_run(const std::string& folder, int64_t metric_bytes) {
+  RunFolder run;
+  run.path = folder;
+  run.metrics = MetricLog(fs::path(folder) / "metrics.jsonl");
+  refresh(run, metric_bytes);
+  return run;
+}
+
+bool refresh(RunFolder& run, int64_t metric_bytes) {
+  const std::string& folder = run.path;
+  run.record = run.manifest = run.plan = run.progress = Json::object();
+  run.activity = Activity::kWaiting;
+  const bool new_rows = run.metrics.refresh(metric_bytes);
+  if (!is_run(folder)) return new_rows;
+  if (is_record(folder)) run.record = read_record(fs::path(folder) / "record.toml");
+  if (const Json& manifest = under(run.record, {"manifest"}); manifest.is_object())
+    run.manifest = written_manifest(manifest);
+  run.plan = read_object(fs::path(folder) / "plan.json");
+  run.progress = read_object(fs::path(folder) / "progress.json");
+  const auto stages = run.stages();
+  const bool running =
+      is_locked(folder) || std::any_of(stages.begin(), stages.end(), [&](const std::string& stage) {
+        return is_locked((fs::path(folder) / stage).string());
+      });
+  run.activity = running                          ? Activity::kRunning
+                 : run.record.contains("results") ? Activity::kFinished
+                                                  : Activity::kStopped;
+  return new_rows;
+}
+
+RunFolder read_run(const std::string& folder, int64_t metric_bytes) {
   if (!is_run(folder)) {
     throw ExitError(Exit::kUsage,
                     folder + (fs::is_directory(folder)
                                   ? ": is no run: it has no record.toml and no metrics.jsonl"
                                   : ": there is no such folder"));
   }
-  RunFolder run;
-  run.path = folder;
-  if (const fs::path file = fs::path(folder) / "record.toml"; fs::exists(file))
-    run.record = manifest::to_json(manifest::parse_toml(read_text(file), nullptr));
-  if (const fs::path file = fs::path(folder) / "metrics.jsonl"; fs::exists(file)) {
-    std::istringstream lines(read_text(file));
-    for (std::string line; std::getline(lines, line);) {
-      Json row = Json::parse(line, nullptr, false);
-      if (row.is_object()) run.metrics.push_back(std::move(row));
-    }
-  }
-  return run;
+  return look_at_run(folder, metric_bytes);
 }
 
-std::vector<RunFolder> runs_below(const std::string& folder) {
+std::vector<RunFolder> runs_below(const std::string& folder, int64_t metric_bytes) {
   if (!fs::is_directory(folder))
     throw ExitError(Exit::kUsage, folder + ": there is no such folder");
   std::vector<std::string> paths;
@@ -80,10 +169,29 @@ std::vector<RunFolder> runs_below(const std::string& folder) {
     else if (is_run(at->path().string()))
       paths.push_back(at->path().string());
   }
-  std::sort(paths.begin(), paths.end());
   std::vector<RunFolder> runs;
-  for (const std::string& path : paths) runs.push_back(read_run(path));
+  for (const std::string& path : paths) runs.push_back(look_at_run(path, metric_bytes));
+  in_order_of_stages(runs);
   return runs;
+}
+
+std::vector<std::string> labels_of(const std::vector<RunFolder>& runs) {
+  std::vector<fs::path> paths;
+  for (const RunFolder& run : runs)
+    paths.push_back((fs::absolute(run.path) / "").lexically_normal().parent_path());
+  std::vector<std::string> labels;
+  for (const fs::path& path : paths) {
+    fs::path label = path.filename(), rest = path.parent_path();
+    const auto clashes = [&](const fs::path& other) {
+      return other != path && (other == label || other.string().ends_with("/" + label.string()));
+    };
+    while (rest.has_filename() && std::any_of(paths.begin(), paths.end(), clashes)) {
+      label = rest.filename() / label;
+      rest = rest.parent_path();
+    }
+    labels.push_back(label.string());
+  }
+  return labels;
 }
 
 std::vector<std::pair<std::string, Json>> flattened(const Json& table, const std::string& prefix) {
@@ -102,7 +210,7 @@ std::vector<std::pair<std::string, Json>> flattened(const Json& table, const std
 Json manifest_differences(const std::vector<RunFolder>& runs) {
   Json all = Json::object();
   for (size_t i = 0; i < runs.size(); ++i) {
-    for (const auto& [key, value] : flattened(runs[i].record.value("manifest", Json::object()))) {
+    for (const auto& [key, value] : flattened(runs[i].manifest)) {
       if (!all.contains(key)) all[key] = Json(std::vector<Json>(runs.size()));
       all[key][i] = value;
     }
@@ -117,18 +225,13 @@ Json manifest_differences(const std::vector<RunFolder>& runs) {
 }
 
 Divergence divergence_of(const RunFolder& a, const RunFolder& b) {
-  std::map<int64_t, std::string> hashes;
-  for (const Json& row : a.metrics) {
-    if (row.contains("state_hash")) hashes[row.value("step", int64_t{0})] = row["state_hash"];
-  }
+  const auto& others = b.metrics.texts("state_hash");
   Divergence found;
-  for (const Json& row : b.metrics) {
-    const int64_t step = row.value("step", int64_t{0});
-    const auto other = hashes.find(step);
-    if (!row.contains("state_hash") || other == hashes.end()) continue;
-    found.common = std::max(found.common, step);
-    if (row["state_hash"] != other->second && (found.first == 0 || step < found.first))
-      found.first = step;
+  for (const auto& [step, hash] : a.metrics.texts("state_hash")) {
+    const auto other = others.find(step);
+    if (other == others.end()) continue;
+    found.common = step;
+    if (other->second != hash && found.first == 0) found.first = step;
   }
   return found;
 }

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/host/run/runner.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -12,37 +8,17 @@
 
 #include "kernel/host/exit.h"
 #include "kernel/host/run/evaluate.h"
+#include "kernel/host/run/folder_lock.h"
 #include "kernel/host/run/generate.h"
-#include "kernel/host/run/hardware.h"
 #include "kernel/host/run/record.h"
 #include "kernel/host/run/stamp.h"
+#include "kernel/host/services/clock.h"
 #include "kernel/host/services/progress.h"
 
 namespace attune {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Keeps a second process out of a run's folder. The system drops the lock with the process.
-class FolderLock {
- public:
-  explicit FolderLock(const std::string& folder)
-      : fd_(::open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    if (fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
-    if (fd_ >= 0) ::close(fd_);
-    throw ExitError(
-        Exit::kRunFailed,
-        folder +
-            ": another process runs here, or the folder cannot be written. Wait for it, "
-            "or give this run another run.name");
-  }
-  ~FolderLock() { ::close(fd_); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int fd_;
-};
 
 /// The most memory that this process held since `reset`.
 struct PeakMemory {
@@ -134,7 +110,11 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
   if (found == Found::kNothing || found == Found::kOther) state.begin(stamp);
 
   const auto services = environment.services(run, folder);
-  const std::string start = utc_now();
+  RecordFacts facts{.manifest = resolved.redacted,
+                    .command_line = environment.command_line,
+                    .software = software,
+                    .start = utc_now()};
+  write_record(folder, facts);
   const auto begun = std::chrono::steady_clock::now();
   PeakMemory::reset();
   outcome.results = execute(outcome.kind, run, folder, environment, *services);
@@ -142,10 +122,11 @@ StageOutcome run_one(const ResolvedRun& resolved, const std::string& folder, Oth
     outcome.results["peak_memory_bytes"] = PeakMemory::bytes();
   outcome.results["seconds"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  Json notes = services->notes();
-  notes["inputs"] = stamp.parts["inputs"];
-  write_record(folder, {resolved.redacted, environment.command_line, software, notes, start,
-                        utc_now(), outcome.results});
+  facts.notes = services->notes();
+  facts.notes["inputs"] = stamp.parts["inputs"];
+  facts.end = utc_now();
+  facts.results = outcome.results;
+  write_record(folder, facts);
   state.finish(stamp, outcome.results);
   return outcome;
 }
@@ -157,8 +138,13 @@ std::vector<StageOutcome> run_manifest(const ResolvedRun& resolved,
   if (table.at("kind") != "pipeline")
     return {run_one(resolved, folder, OtherRun::kRefuse, environment)};
 
-  const std::string start = utc_now();
   const std::vector<Json> runs = stage_runs(resolved.run), redacted = stage_runs(resolved.redacted);
+  fs::create_directories(folder);
+  RecordFacts facts{.manifest = resolved.redacted,
+                    .command_line = environment.command_line,
+                    .software = environment.software(resolved.run),
+                    .start = utc_now()};
+  write_record(folder, facts);
   std::vector<StageOutcome> outcomes;
   Json results = Json::object();
   for (size_t i = 0; i < runs.size(); ++i) {
@@ -169,9 +155,9 @@ std::vector<StageOutcome> run_manifest(const ResolvedRun& resolved,
         run_one({runs[i], redacted[i]}, folder + "/" + name, OtherRun::kReplace, environment));
     results[name] = outcomes.back().results;
   }
-  write_record(folder,
-               {resolved.redacted, environment.command_line, environment.software(resolved.run),
-                Json::object(), start, utc_now(), results});
+  facts.end = utc_now();
+  facts.results = results;
+  write_record(folder, facts);
   return outcomes;
 }
 

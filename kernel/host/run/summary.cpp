@@ -28,22 +28,6 @@ std::string formatted(const char* format, double value) {
 
 bool is_share(const Json& metric) { return metric.value("share", false); }
 
-/// Wilson's interval is lopsided and is given by its ends; the normal one by its half.
-std::string estimate_text(const Json& metric) {
-  const double value = metric.at("value"), low = metric.at("low"), high = metric.at("high");
-  if (is_share(metric)) {
-    return formatted("%.1f %%", value * 100) + formatted(" (%.0f-", low * 100) +
-           formatted("%.0f)", high * 100);
-  }
-  return formatted("%.4g", value) + formatted(" ±%.2g", (high - low) / 2);
-}
-
-std::string change_text(const Json& before, const Json& after) {
-  const double change = after.at("value").get<double>() - before.at("value").get<double>();
-  return is_share(before) && is_share(after) ? formatted("%+.1f points", change * 100)
-                                             : formatted("%+.4g", change);
-}
-
 /// 0 where there is no such number: a run that was resumed after its last step has no speed.
 double number_of(const Json& results, const char* key) {
   return results.contains(key) && results[key].is_number() ? results[key].get<double>() : 0.0;
@@ -193,6 +177,22 @@ std::string summary(const std::vector<StageOutcome>& stages) {
     if (!part.empty()) text += (text.empty() ? "" : "\n") + part;
   }
   return text;
+}
+
+// Wilson's interval is lopsided and is given by its ends; the normal one by its half.
+std::string estimate_text(const Json& metric) {
+  const double value = metric.at("value"), low = metric.at("low"), high = metric.at("high");
+  if (is_share(metric)) {
+    return formatted("%.1f %%", value * 100) + formatted(" (%.0f-", low * 100) +
+           formatted("%.0f)", high * 100);
+  }
+  return formatted("%.4g", value) + formatted(" ±%.2g", (high - low) / 2);
+}
+
+std::string change_text(const Json& before, const Json& after) {
+  const double change = after.at("value").get<double>() - before.at("value").get<double>();
+  return is_share(before) && is_share(after) ? formatted("%+.1f points", change * 100)
+                                             : formatted("%+.4g", change);
 }
 
 std::string outcome_text(const StageOutcome& run) {

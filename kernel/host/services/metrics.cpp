@@ -5,18 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 
+#include "kernel/host/services/clock.h"
 #include "kernel/host/services/files.h"
 
 namespace attune {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 /// The step of a row; -1: it is none.
 int64_t step_of(const std::string& line) {
@@ -101,7 +97,7 @@ void Trackers::log(int64_t step, const Json& row) {
   Arena arena;
   const attune_value map = to_value(numbers, arena);
   for (const Tracker& tracker : trackers_) {
-    tracker.failure.check(tracker.table->log(tracker.table->self, step, now(), &map),
+    tracker.failure.check(tracker.table->log(tracker.table->self, step, unix_now(), &map),
                           "step " + std::to_string(step));
   }
 }

@@ -31,8 +31,9 @@ Services::Services(Installation& installation, Console& console, std::string fol
       console_(console),
       progress_(console),
       folder_(std::move(folder)) {
-  if (!folder_.empty())
-    metrics_ = std::make_unique<MetricsFile>(fs::path(folder_) / "metrics.jsonl");
+  if (folder_.empty()) return;
+  metrics_ = std::make_unique<MetricsFile>(fs::path(folder_) / "metrics.jsonl");
+  trace_ = std::make_unique<RunTrace>(folder_);
 }
 
 Services::~Services() {
@@ -281,15 +282,18 @@ void Services::sync_metrics() {
 
 void Services::progress(std::string_view phase, int64_t done, int64_t total) {
   progress_.update(phase, done, total);
+  if (trace_) trace_->progress(phase, done, total);
   if (phase != "train") check_cancelled();
 }
 
 void Services::log(int level, std::string_view message) {
-  if (level <= ATTUNE_LOG_DEBUG || (console_.quiet && level < ATTUNE_LOG_WARN)) return;
+  if (level <= ATTUNE_LOG_DEBUG) return;
   const char* const word = level == ATTUNE_LOG_WARN    ? "warning: "
                            : level >= ATTUNE_LOG_ERROR ? "error: "
                                                        : "";
-  progress_.note(word + std::string(message));
+  const std::string line = word + std::string(message);
+  if (trace_) trace_->log(line);
+  if (!console_.quiet || level >= ATTUNE_LOG_WARN) progress_.note(line);
 }
 
 Json Services::machine() {
@@ -299,6 +303,7 @@ Json Services::machine() {
 }
 
 void Services::planned(const Json& plan) {
+  if (trace_) trace_->plan(plan);
   if (plan.value("device", "cpu") == "cpu") check_memory(plan.at("name"), plan.at("memory").at("peak"), hardware().at("memory_bytes"));
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/host/services/metrics.h"
 #include "kernel/host/services/progress.h"
 #include "kernel/host/services/run_services.h"
+#include "kernel/host/services/run_trace.h"
 #include "kernel/host/services/samples.h"
 
 namespace attune {
@@ -65,6 +66,7 @@ class Services final : public RunServices {
   Console& console_;
   Progress progress_;
   std::unique_ptr<MetricsFile> metrics_;
+  std::unique_ptr<RunTrace> trace_;
   Trackers trackers_;
   std::string folder_;
   std::vector<std::string> temporary_;  ///< folders to remove
