@@ -22,8 +22,6 @@ struct Step {
   float root_factor;  ///< 1 / sqrt(1 - beta2^t)
 };
 
-constexpr int64_t kLanes = 16;
-
 ATTUNE_FOR_EACH_CPU void step_loop(float* w, const float* g, float* m, float* root, int64_t n, const Step& step) {
   for (int64_t i = 0; i < n; ++i) {
     const float gradient = g[i] / step.divisor;
@@ -33,24 +31,13 @@ ATTUNE_FOR_EACH_CPU void step_loop(float* w, const float* g, float* m, float* ro
   }
 }
 
-ATTUNE_FOR_EACH_CPU float largest_size(const float* x, int64_t n) {
-  float lanes[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = std::fabs(x[i + l]) > lanes[l] ? std::fabs(x[i + l]) : lanes[l];
-  }
-  float largest = *std::max_element(lanes, lanes + kLanes);
-  for (; i < n; ++i) largest = std::max(largest, std::fabs(x[i]));
-  return largest;
-}
-
 void unpack(const uint8_t* codes, float scale, const DynamicCode& code, float* x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] = code.value(codes[i]) * scale;
 }
 
 /// `least`: the code of the smallest value that anything above zero may have.
 float pack(float* x, const DynamicCode& code, uint8_t least, uint8_t* codes, int64_t n) {
-  const float scale = largest_size(x, n), inverse = scale > 0 ? 1 / scale : 0;
+  const float scale = nn::largest_size(x, n), inverse = scale > 0 ? 1 / scale : 0;
   for (int64_t i = 0; i < n; ++i) {
     const uint8_t nearest = code.nearest(x[i] * inverse);
     codes[i] = x[i] > 0 ? std::max(nearest, least) : nearest;

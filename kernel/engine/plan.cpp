@@ -189,14 +189,13 @@ void Planner::pass(const BatchShape& batch, int64_t recomputed, double before, b
 
 Json Planner::memory(const Workload& work, int64_t recomputed) {
   const double weights = sizes_.weights, second = prepared_.second_model() ? weights : 0;
-  const double states = sizes_.states + 4.0 * double(sizes_.trainable);  // and the fp32 weights
-  const double optimizer = states - (sizes_.half ? 0.0 : 4.0 * double(sizes_.trainable));
+  const double optimizer = sizes_.half ? sizes_.learned() : sizes_.states;
   const double gradients = 4.0 * double(sizes_.early ? sizes_.largest : sizes_.trainable);
   // What is written beside training is a copy of the state.
   const Json& saves = prepared_.run.at("train").at("checkpoint");
   const bool copied = saves.value("every", int64_t(0)) > 0 && saves.value("background", true);
   const bool moves = second > 0 && prepared_.run.at("reference").value("sync_every", int64_t(0)) > 0;
-  const double copy = copied ? states + (moves ? second : 0) : 0;
+  const double copy = copied ? sizes_.learned() + (moves ? second : 0) : 0;
   const double fixed = weights + second + optimizer + copy;
   Peak peak;
   peak.see(weights, {"load"});
@@ -288,7 +287,7 @@ Json Planner::plan(const Json& train, Calibrate calibrate) {
                {"layers", shape_.layers}, {"parameters", sizes_.all}, {"trainable_parameters", sizes_.trainable},
                {"memory", memory(work, recomputed)}, {"work", this->work(work)}};
   const auto element = int64_t(sizes_.element);
-  const int64_t checkpoint = 4 * sizes_.trainable + int64_t(sizes_.states), final = sizes_.all * element;
+  const int64_t checkpoint = int64_t(sizes_.learned()), final = sizes_.all * element;
   const Json& kept = train.at("checkpoint");
   const int64_t every = kept.value("every", int64_t(0));
   const int64_t saves = every > 0 ? (work.total_steps + every - 1) / every : 1;

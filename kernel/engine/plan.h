@@ -37,6 +37,7 @@ class Planner {
     int64_t all = 0, trainable = 0, largest = 0;
     double element = 4;
     double weights = 0, states = 0;  ///< bytes
+    double learned() const { return states + 4.0 * double(trainable); }  ///< bytes of states and fp32 weights
     double unpacked = 0;             ///< bytes of the largest of weights in 4 bits while it is used
     bool half = false, head_trained = false, early = false;  ///< early: updates in the backward pass
   };

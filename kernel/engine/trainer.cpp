@@ -228,7 +228,8 @@ void Trainer::skip(const std::string& what, const NamedTensors& remembered) {
   const Json& train = run_.at("train");
   const std::string step = "step " + std::to_string(at_.step) + ": " + what;
   if (train.value("nonfinite", "stop") == "stop") {
-    throw Error(step + (optimizer_->in_backward() ? "" : ", the weights are unchanged") + "; lower optimizer.learning_rate, look at the rows of this step, or go on "
+    if (optimizer_->in_backward()) throw Error(step + "; lower optimizer.learning_rate, or look at the rows of this step; the last checkpoint is whole");
+    throw Error(step + ", the weights are unchanged; lower optimizer.learning_rate, look at the rows of this step, or go on "
                 "without such steps: train.nonfinite = \"skip\"");
   }
   const int64_t limit = train.value("nonfinite_limit", int64_t(10));

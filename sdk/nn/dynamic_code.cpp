@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "nn/parallel.h"
+
 namespace attune::nn {
 
 DynamicCode::DynamicCode(bool sign) {
@@ -40,6 +42,18 @@ const DynamicCode& DynamicCode::with_sign() {
 const DynamicCode& DynamicCode::without_sign() {
   static const DynamicCode code(false);
   return code;
+}
+
+ATTUNE_FOR_EACH_CPU float largest_size(const float* x, int64_t n) {
+  constexpr int64_t kLanes = 16;
+  float lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = std::fabs(x[i + l]) > lanes[l] ? std::fabs(x[i + l]) : lanes[l];
+  }
+  float largest = *std::max_element(lanes, lanes + kLanes);
+  for (; i < n; ++i) largest = std::max(largest, std::fabs(x[i]));
+  return largest;
 }
 
 }  // namespace attune::nn

@@ -29,4 +29,7 @@ class DynamicCode {
   std::array<uint8_t, 65536> lowest_;   ///< of the numbers that have these upper 16 bits; they meet one middle at most
 };
 
+/// The largest |x_i| of n: the scale of a block of codes. 0 where n is 0.
+float largest_size(const float* x, int64_t n);
+
 }  // namespace attune::nn

@@ -56,12 +56,6 @@ const std::array<Pair, 256>& pairs() {
 
 int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
-float largest_size(const float* x, int64_t n) {
-  float largest = 0;
-  for (int64_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(x[i]));
-  return largest;
-}
-
 /// The number of middles between values that lie below x.
 ATTUNE_FOR_EACH_CPU void nearest_loop(const float* x, float factor, uint8_t* codes, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {

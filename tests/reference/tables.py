@@ -25,14 +25,14 @@ def run(test, pattern):
 
 def laws():
     """How many laws each algorithm was held to; run() has ended the script where one failed."""
-    _, report = run("laws_test", "Every/AlgorithmLaw.*:Every/EdgeLaw.*:Every/ResumeLaw.*")
+    _, report = run("laws_test", "Every/AlgorithmLaw.*:Every/PeerLaw.*:Every/EdgeLaw.*:Every/ResumeLaw.*")
     names = [test["name"].split("/")[1] for suite in report["testsuites"] for test in suite["testsuite"]]
     return collections.Counter(names)
 
 
 def algorithms():
     """Variants side by side: the error to the formula, and to TRL where there is one."""
-    out, _ = run("laws_test", "*AlgorithmLaw.Loss*")
+    out, _ = run("laws_test", "*AlgorithmLaw.Loss*:*PeerLaw.Loss*")
     rows = {}
     for line in out.splitlines():
         if line.startswith("| ") and len(cells := [cell.strip() for cell in line.strip("| \n").split(" | ")]) >= 4:

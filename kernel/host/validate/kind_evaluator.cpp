@@ -188,7 +188,8 @@ class Evaluator final : public Kind {
   void metrics(const Subject& subject) const {
     Stage stage(subject);
     std::set<std::string> before;
-    for (const Input& input : some_good(subject)) {
+    const std::vector<Input> inputs = some_good(subject);
+    for (const Input& input : inputs) {
       const Json made = use_fresh(subject, stage, input);
       if (!made.contains("metrics") || made["end"] != "ok") throw Failed(input.name + ": expected metrics, found " + brief(made));
       if (!made["metrics"].is_object() || made["metrics"].empty())
@@ -199,7 +200,7 @@ class Evaluator final : public Kind {
         if (!value.is_number() && !value.is_boolean())
           throw Failed(input.name + ": `" + name + "`: expected a finite number, found " + brief(value));
       }
-      if (!before.empty() && before != names && input.options == some_good(subject).front().options)
+      if (!before.empty() && before != names && input.options == inputs.front().options)
         throw Failed(input.name + ": expected the metrics of other samples, found " + brief(made["metrics"]));
       if (before.empty()) before = names;
     }

@@ -166,25 +166,20 @@ void keeps_nothing(const Subject& subject) {
   }
 }
 
-void without_services(const Subject& subject) {
+/// Results are the same with a witness of another kind for a host.
+void same_with(const Subject& subject, Witness::Kind kind, const std::string& what) {
   Stage usual(subject);
   const std::vector<Input> inputs = some_good(subject);
   const std::vector<Json> expected = results(subject, usual, inputs);
   usual.specimen.deinit();
-  Stage bare(subject, Witness::Kind::kNoServices);
-  const std::vector<Json> found = results(subject, bare, inputs);
-  for (size_t i = 0; i < inputs.size(); ++i) expect_equal(found[i], expected[i], inputs[i].name + ", with a host that lends no service");
+  Stage other(subject, kind);
+  const std::vector<Json> found = results(subject, other, inputs);
+  for (size_t i = 0; i < inputs.size(); ++i) expect_equal(found[i], expected[i], inputs[i].name + what);
 }
 
-void newer_host(const Subject& subject) {
-  Stage usual(subject);
-  const std::vector<Input> inputs = some_good(subject);
-  const std::vector<Json> expected = results(subject, usual, inputs);
-  usual.specimen.deinit();
-  Stage newer(subject, Witness::Kind::kNewer);
-  const std::vector<Json> found = results(subject, newer, inputs);
-  for (size_t i = 0; i < inputs.size(); ++i) expect_equal(found[i], expected[i], inputs[i].name + ", with a host of a newer minor");
-}
+void without_services(const Subject& subject) { same_with(subject, Witness::Kind::kNoServices, ", with a host that lends no service"); }
+
+void newer_host(const Subject& subject) { same_with(subject, Witness::Kind::kNewer, ", with a host of a newer minor"); }
 
 void growth(const Subject& subject) {
   Stage stage(subject);

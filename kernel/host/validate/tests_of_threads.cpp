@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <exception>
+#include <latch>
 #include <mutex>
 #include <thread>
 
@@ -67,9 +68,11 @@ void contention(const Subject& subject) {
   const std::string how = shared ? "one instance, which is declared concurrent, in 4 threads: " : "4 instances in 4 threads: ";
 
   Threads threads;
+  std::latch all_here(kThreads);  // Or the first may have ended before the last begins.
   const Stopwatch watch;
   for (size_t t = 0; t < kThreads; ++t) {
     threads.start([&, t] {
+      all_here.arrive_and_wait();
       const Instance& mine = *instances[shared ? 0 : t];
       for (size_t i = t; i < 400 && (watch.seconds() < 1.5 || i < inputs.size() + t); ++i) {
         const size_t at = i % inputs.size();
