@@ -198,19 +198,10 @@ void growth(const Subject& subject) {
   const double budget = 1.5;
   const auto n = std::clamp<size_t>(static_cast<size_t>(budget * static_cast<double>(probe) / std::max(watch.seconds(), 1e-6)), 20, 5000);
   calls(n / 5);
-  // The smaller of two rounds: a table that is kept grows in jumps.
-  size_t heap = SIZE_MAX, resident = SIZE_MAX;
-  for (int round = 0; round < 2; ++round) {
-    const auto grown = [](size_t from, size_t to) { return to > from ? to - from : 0; };
-    const Memory before = Memory::now();
-    calls(n);
-    const Memory after = Memory::now();
-    heap = std::min(heap, grown(before.heap, after.heap));
-    resident = std::min(resident, grown(before.resident, after.resident));
-  }
-  const std::string over = " bytes over " + std::to_string(n) + " of " + std::to_string(2 * n) + " calls";
-  if (heap > 8 * n + 16384) throw Failed("the heap grew by " + std::to_string(heap) + over);
-  if (resident > (size_t{4} << 20)) throw Failed("resident memory grew by " + std::to_string(resident) + over);
+  const Memory allowed{8 * n + 16384, size_t{4} << 20}, grown = Memory::grown_by([&] { calls(n); }, allowed);
+  const std::string over = " bytes in each of six times " + std::to_string(n) + " calls";
+  if (grown.heap > allowed.heap) throw Failed("the heap grew by " + std::to_string(grown.heap) + over);
+  if (grown.resident > allowed.resident) throw Failed("resident memory grew by " + std::to_string(grown.resident) + over);
 }
 
 }  // namespace

@@ -119,15 +119,9 @@ void again_and_again(const Subject& subject) {
   const Stopwatch watch;
   rounds(20);
   const int n = std::clamp(static_cast<int>(20 * 3.0 / std::max(watch.seconds(), 1e-6)), 10, 300);
-  // The smaller of two rounds: a table that is kept for all instances grows in jumps.
-  size_t left = SIZE_MAX;
-  for (int round = 0; round < 2; ++round) {
-    const Memory before = Memory::now();
-    rounds(n);
-    const Memory after = Memory::now();
-    left = std::min(left, after.heap > before.heap ? after.heap - before.heap : 0);
-  }
-  if (left > 40 * static_cast<size_t>(n)) {
+  const size_t allowed = 40 * static_cast<size_t>(n);
+  const size_t left = Memory::grown_by([&] { rounds(n); }, {allowed, SIZE_MAX}).heap;
+  if (left > allowed) {
     throw Failed("destroy leaves memory behind: " + std::to_string(left / static_cast<size_t>(n)) +
                  " bytes for each of " + std::to_string(n) + " instances");
   }

@@ -111,4 +111,16 @@ Memory Memory::now() {
   return {heap.uordblks + heap.hblkhd, resident * static_cast<size_t>(sysconf(_SC_PAGESIZE))};
 }
 
+Memory Memory::grown_by(const std::function<void()>& work, const Memory& allowed) {
+  const auto difference = [](size_t from, size_t to) { return to > from ? to - from : 0; };
+  Memory least{SIZE_MAX, SIZE_MAX};
+  for (int round = 0; round < 6 && (least.heap > allowed.heap || least.resident > allowed.resident); ++round) {
+    const Memory before = now();
+    work();
+    const Memory after = now();
+    least = {std::min(least.heap, difference(before.heap, after.heap)), std::min(least.resident, difference(before.resident, after.resident))};
+  }
+  return least;
+}
+
 }  // namespace attune::validate

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,12 @@ std::string difference(const std::vector<std::string>& before, const std::vector
 struct Memory {
   size_t heap = 0, resident = 0;
   static Memory now();
+
+  /**
+   * The least that a round of `work` grows by, of up to six, fewer where one stays within `allowed`: tables and caches that are kept grow in some
+   * rounds, a leak in each.
+   */
+  static Memory grown_by(const std::function<void()>& work, const Memory& allowed);
 };
 
 }  // namespace attune::validate
