@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The data set of golden.h in Rust, with the layouts of release 0.1 written down here: they may never change.
-use std::ffi::{c_char, c_void};
+// The data set of golden.c in Rust, with the layouts of release 0.1 written down here: they may never change. Without Rust's
+// standard library, so that the file stays small.
+#![no_std]
+use core::ffi::{c_char, c_void};
+
+extern "C" {
+    fn calloc(n: usize, size: usize) -> *mut c_void;
+    fn free(memory: *mut c_void);
+    fn abort() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! { unsafe { abort() } }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -54,9 +65,9 @@ const TEXT: i32 = 1;
 const IMAGE: i32 = 2;
 
 fn string(text: &'static str) -> Str { Str { data: text.as_ptr(), size: text.len() } }
-const NONE: Str = Str { data: std::ptr::null(), size: 0 };
+const NONE: Str = Str { data: core::ptr::null(), size: 0 };
 
-extern "C" fn destroy(this: *mut c_void) { unsafe { drop(Box::from_raw(this as *mut Dataset)) } }
+extern "C" fn destroy(this: *mut c_void) { unsafe { free(this) } }
 
 extern "C" fn map(this: *mut c_void, record: *const Value, sink: *const SampleSink) -> i32 {
     unsafe {
@@ -64,7 +75,7 @@ extern "C" fn map(this: *mut c_void, record: *const Value, sink: *const SampleSi
         let record = &*record;
         let found = (0..record.n_items).find(|&i| {
             let key = &*record.keys.add(i);
-            std::slice::from_raw_parts(key.data, key.size) == b"question"
+            core::slice::from_raw_parts(key.data, key.size) == b"question"
         });
         let question = match found {
             Some(i) => (*record.items.add(i)).text,
@@ -78,7 +89,7 @@ extern "C" fn map(this: *mut c_void, record: *const Value, sink: *const SampleSi
         ];
         let view = View { turns: turns.as_ptr(), n_turns: 2, rating: f64::NAN, feedback: string("good") };
         let views = [view, View { rating: 2.0, ..view }];
-        let nothing = Value { kind: 0, flags: 0, integer: 0, number: 0.0, text: NONE, items: std::ptr::null(), keys: std::ptr::null(), n_items: 0 };
+        let nothing = Value { kind: 0, flags: 0, integer: 0, number: 0.0, text: NONE, items: core::ptr::null(), keys: core::ptr::null(), n_items: 0 };
         let label = Value { kind: 2, integer: 42, number: 42.0, ..nothing };
         let key = string("answer");
         let labels = Value { kind: 7, items: &label, keys: &key, n_items: 1, ..nothing };
@@ -91,15 +102,16 @@ extern "C" fn create(host: *const Host, _options: *const Value, out: *mut *mut c
     unsafe {
         let log = ((*host).service)(host, c"attune.log/1".as_ptr()) as *const Log;
         if !log.is_null() { ((*log).write)(log, 1, string("created")) }
-        let made = Box::into_raw(Box::new(Dataset { size: 32, flags: 0, this: std::ptr::null_mut(), destroy, map, host }));
-        (*made).this = made as *mut c_void;
+        let made = calloc(1, size_of::<Dataset>()) as *mut Dataset;
+        if made.is_null() { return 5 }
+        made.write(Dataset { size: 32, flags: 0, this: made as *mut c_void, destroy, map, host });
         *out = made as *mut c_void;
     }
     0
 }
 
 static FACTORY: Factory = Factory { size: 32, reserved: 0, kind: c"dataset/1".as_ptr(), name: c"golden_rust".as_ptr(), create };
-static FACTORIES: List = List([&FACTORY, std::ptr::null()]);
+static FACTORIES: List = List([&FACTORY, core::ptr::null()]);
 static ENTRY: Entry = Entry {
     size: 48, abi_major: 0, abi_minor: 1, id: c"org.attune.test.golden_rust".as_ptr(), fingerprint: c"".as_ptr(),
     init: None, deinit: None, factories: FACTORIES.0.as_ptr(),
