@@ -39,10 +39,15 @@ function(_attune_metadata out metadata key values expected)
 endfunction()
 
 # The metadata, with what the build knows, as an assembler file with a note section.
-function(_attune_note out name metadata fingerprint)
+function(_attune_note out name metadata fingerprint cargo)
   set(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
   if(NOT CMAKE_CXX_COMPILER_ID)
     set(compiler "${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}")
+  endif()
+  if(cargo)
+    find_program(ATTUNE_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin REQUIRED)
+    execute_process(COMMAND ${ATTUNE_CARGO} --version OUTPUT_VARIABLE compiler)  # That of rustc is the same.
+    string(REGEX REPLACE "^cargo ([0-9.]+).*" "Rust \\1" compiler "${compiler}")
   endif()
   set(embedded ${CMAKE_CURRENT_BINARY_DIR}/${name}.plugin.toml)
   file(CONFIGURE OUTPUT ${embedded} CONTENT
@@ -55,7 +60,6 @@ endfunction()
 
 # The crate beside CMakeLists.txt, built offline as a static library.
 function(_attune_crate name)
-  find_program(ATTUNE_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin REQUIRED)
   set(target ${CMAKE_CURRENT_BINARY_DIR}/cargo)
   set(archive ${target}/release/lib${name}.a)
   file(GLOB_RECURSE rust CONFIGURE_DEPENDS src/*.rs)
@@ -99,7 +103,7 @@ function(attune_add_plugin name)
       message(FATAL_ERROR "${name}: plugin.toml says tier = \"torch\" and there is no LibTorch; name its folder with -DATTUNE_TORCH=...")
     endif()
   endif()
-  _attune_note(note ${name} "${metadata}" "${fingerprint}")
+  _attune_note(note ${name} "${metadata}" "${fingerprint}" "${arg_CARGO}")
 
   add_library(${name} MODULE ${arg_SOURCES} ${note})
   target_link_libraries(${name} PRIVATE attune::sdk ${arg_LINK})

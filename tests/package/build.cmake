@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# In FOLDER, with nothing but what lies below PREFIX: writes the plugin of TEMPLATE, builds it with C and CXX (default: gcc, g++), runs
+# In FOLDER, with nothing but what lies below PREFIX: writes the plugin of TEMPLATE, my_KIND, builds it with C and CXX (default: gcc, g++), runs
 # its tests, and holds the author's code to its length.
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
@@ -19,8 +19,8 @@ string(REGEX MATCH "^[a-z]+" kind ${TEMPLATE})
 string(REGEX REPLACE "^[a-z]+-" "" language ${TEMPLATE})
 file(REMOVE_RECURSE ${FOLDER})
 file(MAKE_DIRECTORY ${FOLDER})
-run(${PREFIX}/bin/attune plugins new ${kind} my_plugin --language ${language} --in ${FOLDER})
-set(source ${FOLDER}/my_plugin)
+run(${PREFIX}/bin/attune plugins new ${kind} my_${kind} --language ${language} --in ${FOLDER})
+set(source ${FOLDER}/my_${kind})
 
 # A pure author has no LibTorch.
 if(kind MATCHES "model|algorithm")
@@ -43,13 +43,13 @@ run(${CMAKE_COMMAND} -S ${source} -B ${source}/build -DCMAKE_PREFIX_PATH=${PREFI
     -DCMAKE_C_COMPILER=${C} -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_FLAGS=${FLAGS} ${launch})
 run(${CMAKE_COMMAND} --build ${source}/build)
 run(${CMAKE_CTEST_COMMAND} --test-dir ${source}/build --output-on-failure --no-tests=error)
-run(${PREFIX}/bin/attune plugins inspect ${source}/build/my_plugin.attune.so)
+run(${PREFIX}/bin/attune plugins inspect ${source}/build/my_${kind}.attune.so)
 if(NOT output MATCHES "This host would load it")
   message(FATAL_ERROR "${output}")
 endif()
 
-if(EXISTS ${source}/my_plugin.cpp AND kind MATCHES "dataset|evaluator")
-  file(READ ${source}/my_plugin.cpp code)
+if(EXISTS ${source}/my_${kind}.cpp AND kind MATCHES "dataset|evaluator")
+  file(READ ${source}/my_${kind}.cpp code)
   string(REGEX REPLACE "[^\n]" "" breaks "${code}")
   string(LENGTH "${breaks}" count)
   if(count GREATER 40)
@@ -58,14 +58,14 @@ if(EXISTS ${source}/my_plugin.cpp AND kind MATCHES "dataset|evaluator")
 endif()
 # Without CMake: what pkg-config says is enough to compile by.
 find_program(pkg_config pkg-config)
-if(pkg_config AND EXISTS ${source}/my_plugin.c)
+if(pkg_config AND EXISTS ${source}/my_${kind}.c)
   set(ENV{PKG_CONFIG_PATH} ${PREFIX}/lib/pkgconfig)
   run(${pkg_config} --cflags attune)
   separate_arguments(flags UNIX_COMMAND "${output}")
-  run(${C} -std=c11 -Wall -Wextra -Werror "-DATTUNE_PLUGIN_ID=\"org.example.my_plugin\"" "-DATTUNE_PLUGIN_FINGERPRINT=\"\"" ${flags} -c ${source}/my_plugin.c -o ${source}/my_plugin.o)
+  run(${C} -std=c11 -Wall -Wextra -Werror "-DATTUNE_PLUGIN_ID=\"org.example.my_${kind}\"" "-DATTUNE_PLUGIN_FINGERPRINT=\"\"" ${flags} -c ${source}/my_${kind}.c -o ${source}/my_${kind}.o)
 endif()
 # Twice the same name is refused.
-execute_process(COMMAND ${PREFIX}/bin/attune plugins new ${kind} my_plugin --language ${language} --in ${FOLDER} RESULT_VARIABLE status ERROR_VARIABLE output OUTPUT_QUIET)
+execute_process(COMMAND ${PREFIX}/bin/attune plugins new ${kind} my_${kind} --language ${language} --in ${FOLDER} RESULT_VARIABLE status ERROR_VARIABLE output OUTPUT_QUIET)
 if(NOT status EQUAL 1 OR NOT output MATCHES "expected a new folder")
   message(FATAL_ERROR "a folder that is there was written to: ${output}")
 endif()

@@ -112,20 +112,21 @@ std::string Services::last_failure() { return attune::last_failure(); }
 
 std::unique_ptr<Tokenizer> Services::tokenizer(const std::string& folder) {
   std::string path = folder;
-  if (!fs::is_directory(folder) || !fs::exists(fs::path(folder) / "tokenizer.json")) {
+  if (!fs::exists(fs::path(folder) / "tokenizer.json")) {
     // A checkpoint of one file carries its tokenizer inside.
     const auto source = checkpoint(folder);
-    path = temporary_.emplace_back(make_temporary_folder());
-    for (const char* name : kDocuments) {
-      const std::string text = source->document(name);
-      if (!text.empty()) write_atomically(fs::path(path) / name, text);
-    }
-    if (!fs::exists(fs::path(path) / "tokenizer.json")) {
+    if (!source->document("tokenizer.json").empty()) {
+      path = temporary_.emplace_back(make_temporary_folder());
+      for (const char* name : kDocuments) {
+        const std::string text = source->document(name);
+        if (!text.empty()) write_atomically(fs::path(path) / name, text);
+      }
+    } else if (!fs::is_directory(folder)) {
       throw ExitError(Exit::kData,
                       folder +
                           ": has no tokenizer.json; name the folder of the tokenizer with "
                           "[model] tokenizer");
-    }
+    }  // Else what a folder needs is for the plugin to say: one that reads bytes needs nothing.
   }
   const Provider provider = installation_.registry().only("tokenizer/1");
   return make_tokenizer(make<attune_tokenizer>(provider, {{"path", path}}, Exit::kData),

@@ -10,9 +10,9 @@ class @Name@ {
       : question_(options["question"].text()), answer_(options["answer"].text()) {}
 
   void map(attune::Value row, const attune::SampleSink& emit) const {
+    const std::string answer(row[answer_].text());
     attune::SampleBuilder sample;
-    sample.prompt_turns(1).add({{{"user", std::string(row[question_].text())},
-                                 {"assistant", std::string(row[answer_].text())}}});
+    sample.prompt_turns(1).label("answer", answer).add({{{"user", std::string(row[question_].text())}, {"assistant", answer}}});
     emit(sample);
   }
 

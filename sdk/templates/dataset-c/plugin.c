@@ -43,7 +43,10 @@ static int32_t map(void *self, const attune_value *row, const attune_sample_sink
   const attune_turn turns[] = {{str("user"), &asked, 1, 1.0}, {str("assistant"), &said, 1, 1.0}};
   const double unrated = strtod("nan", NULL);
   const attune_view view = {turns, 2, unrated, {NULL, 0}};
-  const attune_sample sample = {ATTUNE_END(attune_sample, labels), 0, {NULL, 0}, &view, 1, 1, NULL};
+  const attune_value label = {ATTUNE_STRING, 0, 0, 0, answer, NULL, NULL, 0};
+  const attune_str name = str("answer");
+  const attune_value labels = {ATTUNE_MAP, 0, 0, 0, {NULL, 0}, &label, &name, 1};
+  const attune_sample sample = {ATTUNE_END(attune_sample, labels), 0, {NULL, 0}, &view, 1, 1, &labels};
   return sink->emit(sink->context, &sample);
 }
 

@@ -71,6 +71,11 @@ pub struct Value {
     n_items: usize,
 }
 
+const NOTHING: Value = Value {
+    kind: 0, flags: 0, integer: 0, number: 0.0, text: Str { data: std::ptr::null(), size: 0 },
+    items: std::ptr::null(), keys: std::ptr::null(), n_items: 0,
+};
+
 impl Value {
     pub fn get(&self, name: &str) -> Option<&Value> {
         let keys = slice(self.keys, if self.kind == 7 { self.n_items } else { 0 });
@@ -223,10 +228,11 @@ unsafe fn of<'a, T, Table>(this: *mut c_void) -> &'a Instance<T, Table> {
 
 // ---- dataset/1 ------------------------------------------------------------------------------------------------------
 
-/// A conversation of text; the first `n_prompt` turns are never scored.
+/// A conversation of text; the first `n_prompt` turns are never scored. An evaluator finds what it expects in the labels.
 pub struct Sample {
     pub turns: Vec<(String, String)>,
     pub n_prompt: usize,
+    pub labels: Vec<(&'static str, String)>,
 }
 
 pub trait Dataset: Sized {
@@ -260,7 +266,10 @@ fn emit_sample(sample: &Sample, sink: &Sink<*const RawSample>) -> Result<()> {
     let turns: Vec<Turn> = sample.turns.iter().zip(&parts)
         .map(|((role, _), part)| Turn { role: Str::of(role), parts: part, n_parts: 1, weight: 1.0 }).collect();
     let view = View { turns: turns.as_ptr(), n_turns: turns.len(), rating: f64::NAN, feedback: none };
-    sink.put(&RawSample { size: 56, reserved: 0, id: none, views: &view, n_views: 1, n_prompt: sample.n_prompt, labels: std::ptr::null() })
+    let keys: Vec<Str> = sample.labels.iter().map(|(name, _)| Str::of(name)).collect();
+    let texts: Vec<Value> = sample.labels.iter().map(|(_, text)| Value { kind: 4, text: Str::of(text), ..NOTHING }).collect();
+    let labels = Value { kind: 7, items: texts.as_ptr(), keys: keys.as_ptr(), n_items: keys.len(), ..NOTHING };
+    sink.put(&RawSample { size: 56, reserved: 0, id: none, views: &view, n_views: 1, n_prompt: sample.n_prompt, labels: &labels })
 }
 
 // ---- evaluator/1 ----------------------------------------------------------------------------------------------------
@@ -337,11 +346,9 @@ unsafe extern "C" fn score<T: Evaluator>(this: *mut c_void, sample: *const RawSa
             return fail(E_INVALID, format!("expected 1 answer, found {n}"));
         }
         let metrics = me.it.score(&*sample, &(**answers).text.text())?;
-        let none = Str::of("");
         let keys: Vec<Str> = metrics.iter().map(|(name, _)| Str::of(name)).collect();
-        let plain = |kind, number| Value { kind, flags: 0, integer: 0, number, text: none, items: std::ptr::null(), keys: std::ptr::null(), n_items: 0 };
-        let items: Vec<Value> = metrics.iter().map(|(_, number)| plain(3, *number)).collect();
-        (*sink).put(&Value { items: items.as_ptr(), keys: keys.as_ptr(), n_items: items.len(), ..plain(7, 0.0) })
+        let items: Vec<Value> = metrics.iter().map(|&(_, number)| Value { kind: 3, number, ..NOTHING }).collect();
+        (*sink).put(&Value { kind: 7, items: items.as_ptr(), keys: keys.as_ptr(), n_items: items.len(), ..NOTHING })
     })
 }
 

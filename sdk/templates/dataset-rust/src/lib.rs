@@ -16,7 +16,7 @@ impl Dataset for @Name@ {
 
     fn map(&self, row: &Value, emit: &dyn Fn(&Sample) -> Result<()>) -> Result<()> {
         let (question, answer) = (row.text(&self.question)?, row.text(&self.answer)?);
-        emit(&Sample { turns: vec![("user".into(), question), ("assistant".into(), answer)], n_prompt: 1 })
+        emit(&Sample { labels: vec![("answer", answer.clone())], turns: vec![("user".into(), question), ("assistant".into(), answer)], n_prompt: 1 })
     }
 }
 
