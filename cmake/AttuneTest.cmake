@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# attune_add_test(NAME SOURCES file... [TIER pure|torch] [LINK target...] [LABELS label...])
+# attune_add_test(NAME SOURCES file... [TIER pure|torch] [LINK target...] [LABELS label...] [FIXTURES name...])
 # A GoogleTest program. It finds plugins and the attune binary by the macros ATTUNE_PLUGIN_DIR and ATTUNE_BIN_DIR, the source
 # tree by ATTUNE_SOURCE_DIR, and opens plugins with tests/support/plugin_under_test.h.
 function(attune_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER" "SOURCES;LINK;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER" "SOURCES;LINK;LABELS;FIXTURES")
   add_library(${name}_objects OBJECT ${arg_SOURCES})
   target_link_libraries(${name}_objects PRIVATE attune::sdk attune::test_support GTest::gtest ${arg_LINK})
   target_compile_definitions(${name}_objects PRIVATE
@@ -23,6 +23,9 @@ function(attune_add_test name)
   set(properties TIMEOUT 900 ENVIRONMENT OMP_NUM_THREADS=1)
   if(arg_LABELS)
     list(APPEND properties LABELS "${arg_LABELS}")
+  endif()
+  if(arg_FIXTURES)
+    list(APPEND properties FIXTURES_REQUIRED "${arg_FIXTURES}")
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
 endfunction()

@@ -32,5 +32,5 @@ if(LibTorch_FOUND AND NOT TARGET attune::torch)
   target_compile_options(attune::torch INTERFACE -fopenmp)
   # libtorch_cpu finds the libraries that it needs itself by its own run path.
   target_link_libraries(attune::torch INTERFACE "${LibTorch_CPU}" "${LibTorch_C10}")
-  target_link_options(attune::torch INTERFACE "-Wl,-rpath,${ATTUNE_TORCH}/lib" "-Wl,--allow-shlib-undefined" -fopenmp)
+  target_link_options(attune::torch INTERFACE "-Wl,--allow-shlib-undefined" -fopenmp)
 endif()
