@@ -88,8 +88,15 @@ END
 "$attune" check run.toml >/dev/null
 "$attune" lock run.toml >/dev/null
 refuses 5 T-01 "$attune" run run.toml --locked
-"$attune" plugins sign --key site.key "$place"/root/lib/libattune-engine.so "$place"/root/lib/attune/*.so >/dev/null
-"$attune" run run.toml --locked --json >results.json
+"$attune" plugins sign --key site.key "$place"/root/lib/attune/*.so >/dev/null
+refuses 5 "T-01 .*libattune-engine.so" "$attune" run run.toml --locked
+"$attune" plugins sign --key site.key "$place/root/lib/libattune-engine.so" >/dev/null
+LD_DEBUG=files LD_DEBUG_OUTPUT=opened "$attune" run run.toml --locked --json >results.json
+
+# No code but LibTorch and the system's came from a file that somebody could have changed since it was checked.
+grep -qs 'file=.*libtorch_cpu.so' opened.* || fail "expected the loader to tell of LibTorch"
+! grep -hs 'calling init: .*attune[^/]*\.so$' opened.* || fail "expected engine and plugins to be mapped from memory"
+rm opened.*
 
 # Each of the five had its part, and the model learned its six sums.
 for kind in dataset evaluator tokenizer model algorithm; do

@@ -203,7 +203,7 @@ TEST(Loader, OpensTheEngineBeforeAPluginOfTheTorchTier) {
 
   Fixture with({"torch_tier"});
   EXPECT_NO_THROW(with.loader.make<attune_dataset>("dataset/1", "torch_tier"));
-  EXPECT_NE(load_engine("once it is there, nobody asks where"), nullptr);
+  EXPECT_NE(load_engine({"once it is there, nobody asks where"}), nullptr);
 }
 
 TEST(Loader, SaysThatThereIsNoCudaWithoutLibTorch) {

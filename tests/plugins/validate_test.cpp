@@ -214,7 +214,7 @@ TEST_F(Validator, FindsFaultsOfModelsAndAlgorithms) {
   Request request;
   request.file = std::string(ATTUNE_FAULTS) + "/torch.attune.so";
   request.config = std::string(ATTUNE_SOURCE_DIR) + "/plugins/models/llama/tiny.json";
-  request.engine = [] { return load_engine(std::string(ATTUNE_PLUGIN_DIR) + "/../libattune-engine.so"); };
+  request.engine = [] { return load_engine({std::string(ATTUNE_PLUGIN_DIR) + "/../libattune-engine.so"}); };
   for (const auto& [name, test] : rows) {
     if (std::find(request.tests.begin(), request.tests.end(), test) == request.tests.end()) request.tests.push_back(test);
   }

@@ -20,14 +20,6 @@ namespace fs = std::filesystem;
 
 using Bundle = std::vector<std::shared_ptr<const SealedFile>>;
 
-/// "$ORIGIN/../lib" below the folder of the file; empty for a path that does not begin so.
-std::string beside(const std::string& run_path, const fs::path& folder) {
-  for (const std::string_view origin : {"$ORIGIN", "${ORIGIN}"}) {
-    if (run_path.starts_with(origin)) return folder.string() + run_path.substr(origin.size());
-  }
-  return "";
-}
-
 bool known(const Bundle& bundle, const std::string& path) {
   return std::any_of(bundle.begin(), bundle.end(),
                      [&](const auto& library) { return library->path() == path; });
@@ -45,8 +37,8 @@ void gather(const SealedFile& file, Bundle& found) {
   for (const std::string& name : facts.needed) {
     if (is_torch_library(name) || name.find('/') != name.npos) continue;
     for (const std::string& run_path : facts.run_paths) {
-      const std::string below = beside(run_path, folder);
-      if (below.empty()) continue;
+      if (!run_path.starts_with('$')) continue;
+      const std::string below = resolved(run_path, folder.string());
       const std::string path = (fs::path(below) / name).lexically_normal().string();
       std::error_code ignored;
       if (!fs::is_regular_file(path, ignored) || known(found, path)) continue;
@@ -71,6 +63,13 @@ Kept& kept() {
 }
 
 }  // namespace
+
+std::string resolved(const std::string& run_path, const std::string& folder) {
+  for (const std::string_view origin : {"$ORIGIN", "${ORIGIN}"}) {
+    if (run_path.starts_with(origin)) return folder + run_path.substr(origin.size());
+  }
+  return run_path;
+}
 
 std::vector<Refusal> check_bundled(const PluginInfo& plugin, const SealedFile& file,
                                    const Gate& gate) {

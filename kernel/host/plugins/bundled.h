@@ -13,6 +13,9 @@
 /// meets them by their SONAME.
 namespace attune {
 
+/// A run path of a file in `folder`, with that for $ORIGIN.
+std::string resolved(const std::string& run_path, const std::string& folder);
+
 /// Rules of trust for the libraries beside a plugin.
 std::vector<Refusal> check_bundled(const PluginInfo& plugin, const SealedFile& file,
                                    const Gate& gate);

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/host/plugins/loader.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <atomic>
 #include <boost/dll/shared_library.hpp>
-#include <climits>
 #include <exception>
 #include <filesystem>
 #include <mutex>
@@ -16,6 +13,7 @@
 #include "kernel/host/plugins/bundled.h"
 #include "kernel/host/plugins/entry_check.h"
 #include "kernel/host/plugins/fp_mode.h"
+#include "kernel/host/plugins/open_library.h"
 #include "kernel/host/plugins/probe.h"
 #include "kernel/host/plugins/rules.h"
 
@@ -50,25 +48,6 @@ auto call(const std::string& id, const char* function, Body body) {
   } catch (...) {
     throw blame("no std::exception");
   }
-}
-
-/// `shown`: the name of the file in messages.
-dll::shared_library open_library(const std::string& file, const std::string& shown,
-                                 std::error_code& error, std::string& why) {
-  dll::shared_library library;
-  try {
-    library.load(file, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
-  } catch (const std::system_error& failed) {
-    error = failed.code();
-    // Boost wraps the loader's own words, which alone say what is missing, in others.
-    why = failed.what();
-    constexpr std::string_view kBefore = "(dlerror system message: ";
-    if (const size_t begin = why.find(kBefore); begin != why.npos) {
-      why = why.substr(begin + kBefore.size(), why.rfind(')') - begin - kBefore.size());
-    }
-    if (const size_t at = why.find(file); at != why.npos) why.replace(at, file.size(), shown);
-  }
-  return library;
 }
 
 }  // namespace
@@ -144,10 +123,6 @@ namespace {
 struct Everything {
   std::mutex mutex;
   std::map<std::string, Loader::Opened*> plugins;
-  dll::shared_library engine_library;
-  std::string engine_file;
-  Engine* engine = nullptr;
-  dll::shared_library cuda;
 };
 
 Everything& everything() {
@@ -201,72 +176,13 @@ void open_entry(const PluginInfo& plugin, Loader::Opened& opened) {
 
 }  // namespace
 
-// ---- engine
-// ---------------------------------------------------------------------------------------------------------
-
-Engine* load_engine(const std::string& file) {
-  Everything& all = everything();
-  const std::scoped_lock lock(all.mutex);
-  if (all.engine) return all.engine;
-  if (!std::filesystem::exists(file)) {
-    throw ExitError(Exit::kPluginMissing, "engine library " + file +
-                                              ": expected it to be there, since this run needs "
-                                              "tensors; install Attune with its engine");
-  }
-  std::error_code error;
-  std::string why;
-  auto library = open_library(file, file, error, why);
-  if (error) {
-    throw ExitError(Exit::kPluginRefused, "engine library " + file + ": cannot be opened: " + why +
-                                              "; is LibTorch where it was when Attune was built?");
-  }
-  if (!library.has("attune_engine_v1")) {
-    throw ExitError(Exit::kPluginRefused,
-                    "engine library " + file +
-                        ": expected it to export attune_engine_v1; it is of another Attune");
-  }
-  Engine* const engine = library.get<Engine*()>("attune_engine_v1")();
-  if (!engine)
-    throw ExitError(Exit::kPluginRefused,
-                    "engine library " + file + ": attune_engine_v1 returned NULL");
-  all.engine_library = std::move(library);
-  all.engine_file = file;
-  return all.engine = engine;
-}
-
-void load_cuda() {
-  Everything& all = everything();
-  const std::scoped_lock lock(all.mutex);
-  if (all.cuda.is_loaded()) return;
-  void* const cpu = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
-  char folder[PATH_MAX] = "";
-  const bool found = cpu && dlinfo(cpu, RTLD_DI_ORIGIN, folder) == 0;
-  if (cpu) dlclose(cpu);
-  if (!found)
-    throw ExitError(Exit::kRunFailed,
-                    "CUDA: expected LibTorch in the process, found none; load the engine first");
-
-  const std::string file = std::string(folder) + "/libtorch_cuda.so";
-  const std::string cure = "; install a LibTorch with CUDA, or set device = \"cpu\"";
-  if (!std::filesystem::exists(file)) {
-    throw ExitError(Exit::kRunFailed,
-                    "CUDA: expected " + file + ", found a LibTorch without CUDA" + cure);
-  }
-  std::error_code error;
-  std::string why;
-  auto library = open_library(file, file, error, why);
-  if (error)
-    throw ExitError(Exit::kRunFailed, "CUDA: " + file + " cannot be opened: " + why + cure);
-  all.cuda = std::move(library);
-}
-
 // ---- loader
 // ---------------------------------------------------------------------------------------------------------
 
 Loader::Loader(const Registry& registry, std::string engine_file, Log log, Gate gate,
                Unknown unknown)
     : registry_(registry),
-      engine_file_(std::move(engine_file)),
+      engine_{std::move(engine_file), nullptr},
       log_(std::make_shared<const Log>(std::move(log))),
       gate_(std::move(gate)),
       unknown_(std::move(unknown)) {}
@@ -277,13 +193,16 @@ Loader::~Loader() {
   }
 }
 
-Engine* Loader::engine() {
-  if (gate_.asks() && !everything().engine && std::filesystem::exists(engine_file_)) {
-    auto refusals = gate_.check(SealedFile(engine_file_));
-    if (!refusals.empty()) throw Refused(std::move(refusals));
+EngineFile Loader::engine_file() {
+  if (!engine_.sealed && gate_.asks() && std::filesystem::exists(engine_.path)) {
+    auto sealed = std::make_shared<const SealedFile>(engine_.path);
+    if (auto refusals = gate_.check(*sealed); !refusals.empty()) throw Refused(std::move(refusals));
+    engine_.sealed = std::move(sealed);
   }
-  return load_engine(engine_file_);
+  return engine_;
 }
+
+Engine* Loader::engine() { return load_engine(engine_file()); }
 
 void Loader::prove(std::span<const Provider> providers) {
   std::vector<Refusal> refusals;
@@ -301,7 +220,8 @@ void Loader::prove(std::span<const Provider> providers) {
   for (const Provider& provider : providers) {
     const auto found = fine.find(provider.plugin->file);
     if (found == fine.end() || !unknown_.applies(*found->second)) continue;
-    if (auto refusal = probe(*provider.plugin, *found->second, {.engine = engine_file_}))
+    const bool torch = provider.plugin->tier == Tier::kTorch;
+    if (auto refusal = probe(*provider.plugin, *found->second, {.engine = torch ? engine_file() : EngineFile()}))
       throw Refused(std::move(*refusal));
     unknown_.passed(*found->second);
   }

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "attune/abi.h"
-#include "kernel/host/engine_api.h"
 #include "kernel/host/json.h"
+#include "kernel/host/plugins/engine_library.h"
 #include "kernel/host/plugins/registry.h"
 #include "kernel/host/plugins/sealed_file.h"
 #include "kernel/host/plugins/unknown.h"
@@ -26,14 +26,6 @@ std::string last_failure();
 
 /// Throws Error "plugin.id: function: message" unless `code` is ATTUNE_OK.
 void check(int32_t code, std::string_view plugin_id, std::string_view function);
-
-/// Opens libattune-engine.so, and with it LibTorch; once in a process. Throws ExitError naming the
-/// file.
-Engine* load_engine(const std::string& file);
-
-/// Opens libtorch_cuda.so of the LibTorch that the engine brought. Throws ExitError where that
-/// LibTorch has none.
-void load_cuda();
 
 /// What a plugin made: the table of its kind, and who made it.
 struct LoadedObject {
@@ -68,7 +60,7 @@ class Loader {
   LoadedObject create(std::string_view kind, std::string_view use, const Json& options);
   LoadedObject create(const Provider& provider, const Json& options);
 
-  /// The engine, once the gate lets its file in.
+  /// The engine, once the gate lets its file in. Where the gate asks, what it saw is what is opened.
   Engine* engine();
 
   /// `loader.make<attune_dataset>("dataset/1", "columns", options)`; the handle destroys the
@@ -109,9 +101,10 @@ class Loader {
   }
 
   Opened& open(const PluginInfo& plugin);
+  EngineFile engine_file();
 
   const Registry& registry_;
-  std::string engine_file_;
+  EngineFile engine_;
   std::shared_ptr<const Log> log_;
   Gate gate_;
   Unknown unknown_;

@@ -55,7 +55,7 @@ std::string ending(int status) {
 
 std::optional<Refusal> probe(const PluginInfo& plugin, const SealedFile& file,
                              const ProbeLimits& limits) {
-  if (plugin.tier == Tier::kTorch && limits.engine.empty()) return std::nullopt;
+  if (plugin.tier == Tier::kTorch && limits.engine.path.empty()) return std::nullopt;
   const SharedWords shared;
   Words& words = *shared.words;
   const pid_t child = fork();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "kernel/host/plugins/engine_library.h"
 #include "kernel/host/plugins/metadata.h"
 #include "kernel/host/plugins/refusal.h"
 #include "kernel/host/plugins/sealed_file.h"
@@ -12,7 +13,7 @@ namespace attune {
 
 struct ProbeLimits {
   double seconds = 10;     ///< of wall time, for everything
-  std::string engine = {};  ///< opened first for the torch tier; "" to probe the pure tier alone
+  EngineFile engine = {};  ///< opened first for the torch tier; without a path the pure tier alone is probed
 };
 
 /// Runs a plugin for the first time, in a child process: opens it, asks for its entry, calls init,
