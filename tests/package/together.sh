@@ -88,6 +88,7 @@ END
 "$attune" check run.toml >/dev/null
 "$attune" lock run.toml >/dev/null
 refuses 5 T-01 "$attune" run run.toml --locked
+[ "$(grep -c 'T-01 .*/my_\(dataset\|evaluator\|algorithm\)' said)" = 3 ] && [ ! -e runs ] || fail "expected all three at once: $(cat said)"
 "$attune" plugins sign --key site.key "$place"/root/lib/attune/*.so >/dev/null
 refuses 5 "T-01 .*libattune-engine.so" "$attune" run run.toml --locked
 "$attune" plugins sign --key site.key "$place/root/lib/libattune-engine.so" >/dev/null

@@ -47,6 +47,7 @@ std::vector<StageOutcome> run_checked(const CheckedRun& checked, Context& contex
       .software = [&](const Json& stage) { return installation.software(stage); },
       .console = console,
       .command_line = context.surroundings.command_line};
+  installation.prove(checked.manifest.resolved);
   return run_manifest({checked.manifest.resolved, checked.manifest.redacted()}, environment);
 }
 

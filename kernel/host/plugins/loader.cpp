@@ -217,6 +217,8 @@ void Loader::prove(std::span<const Provider> providers) {
     fine.emplace(plugin.file, sealed);
   }
   if (!refusals.empty()) throw Refused(std::move(refusals));
+  for (const auto& provider : providers)
+    if (provider.plugin->tier == Tier::kTorch) engine_file();
   for (const Provider& provider : providers) {
     const auto found = fine.find(provider.plugin->file);
     if (found == fine.end() || !unknown_.applies(*found->second)) continue;

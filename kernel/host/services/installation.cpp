@@ -13,10 +13,20 @@ namespace fs = std::filesystem;
 /// Kinds that runs use without naming them.
 constexpr const char* kImplied[] = {"reader/1", "tokenizer/1", "weights/1"};
 
-/// The files of the plugins that `run` names.
+/// The plugins that `run` names, and with `implied` those that it may use besides.
 class UsedPlugins {
  public:
-  explicit UsedPlugins(const Registry& registry) : registry_(registry) {}
+  UsedPlugins(const Registry& registry, const Json& run, bool implied) : registry_(registry), implied_(implied) {
+    add_run(run);
+    for (const char* kind : kImplied) add_kind(kind);
+  }
+  std::vector<const PluginInfo*> plugins() const {
+    std::vector<const PluginInfo*> found;
+    for (const std::string& id : ids_) found.push_back(registry_.find(id));
+    return found;
+  }
+
+ private:
 
   void add_run(const Json& run) {
     if (run.contains("model")) add_model(run["model"]);
@@ -40,15 +50,9 @@ class UsedPlugins {
     }
   }
   void add_kind(const char* kind) {
+    if (!implied_) return;
     for (const ProviderInfo& provider : registry_.providers(kind)) ids_.insert(provider.plugin_id);
   }
-  std::vector<const PluginInfo*> plugins() const {
-    std::vector<const PluginInfo*> found;
-    for (const std::string& id : ids_) found.push_back(registry_.find(id));
-    return found;
-  }
-
- private:
   void add(const char* kind, const Json& table) {
     if (table.contains("use") && table["use"] != "")
       ids_.insert(registry_.resolve(kind, table["use"].get<std::string>()).plugin->id);
@@ -65,6 +69,7 @@ class UsedPlugins {
   }
 
   const Registry& registry_;
+  const bool implied_;
   std::set<std::string> ids_;
 };
 
@@ -117,10 +122,13 @@ const Policy& Installation::policy() {
 }
 
 std::vector<const PluginInfo*> Installation::plugins_of(const Json& run) {
-  UsedPlugins used(registry());
-  used.add_run(run);
-  for (const char* kind : kImplied) used.add_kind(kind);
-  return used.plugins();
+  return UsedPlugins(registry(), run, /*implied=*/true).plugins();
+}
+
+void Installation::prove(const Json& run) {
+  std::vector<Provider> named;
+  for (const PluginInfo* plugin : UsedPlugins(registry(), run, /*implied=*/false).plugins()) named.push_back({plugin, nullptr});
+  loader().prove(named);
 }
 
 Json Installation::software(const Json& run) {

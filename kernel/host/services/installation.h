@@ -46,6 +46,8 @@ class Installation {
   void pin(Gate::Pinned pinned) { pinned_ = std::move(pinned); }
   /// The plugins that `run` may use, by id. `run` may be a pipeline.
   std::vector<const PluginInfo*> plugins_of(const Json& run);
+  /// Checks all plugins that `run` names, before any is loaded. Throws Refused.
+  void prove(const Json& run);
   std::string executable() const { return surroundings_.executable; }
 
   /// Versions and digests of the host, the engine and the plugins that `run` may use. `run` may be
