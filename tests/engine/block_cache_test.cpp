@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -38,6 +39,23 @@ TEST(BlockCache, HoldsNoMoreThanWasInUseAtOnce) {
   EXPECT_LT(resident() - before, 48 << 20);  // The largest has 36 MB; all together have half a gigabyte.
   empty_block_cache();
   EXPECT_LT(resident() - before, 8 << 20);
+}
+
+TEST(BlockCache, MakesALargeTensorOfThePagesOfSmallOnes) {
+  use_block_cache();
+  empty_block_cache();
+  std::vector<at::Tensor> tensors;
+  for (int64_t i = 0; i < 16; ++i) tensors.push_back(at::full({1 << 20}, i));
+  for (size_t i = 0; i < 16; i += 2) tensors[i].reset();
+  rusage before, after;
+  getrusage(RUSAGE_SELF, &before);
+
+  const at::Tensor large = at::full({8 << 20}, 100);
+
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_minflt - before.ru_minflt, 64);  // 8,192 pages, of which the system cleared none.
+  EXPECT_TRUE((large == 100).all().item<bool>());
+  for (size_t i = 1; i < 16; i += 2) EXPECT_TRUE((tensors[i] == int64_t(i)).all().item<bool>()) << i;
 }
 
 TEST(BlockCache, LeavesTheContentsOfTensorsAlone) {
