@@ -18,6 +18,10 @@ class TorchEngine final : public Engine {
     return Trainer(std::make_unique<PreparedRun>(run, host, folder), folder, host).run();
   }
 
+  Json references(const Json& run, HostServices& host) override {
+    return Trainer(std::make_unique<PreparedRun>(run, host), "", host).references();
+  }
+
   Json plan(const Json& run, HostServices& host, Calibrate calibrate) override {
     // Plans of one run that differ in how it is cut are made from the same measurements.
     Json same = run;

@@ -35,7 +35,7 @@ std::string digest_of(const Json& run, const std::string& data, const LoadedMode
   }
   relevant["model"].erase("path"), relevant["model"].erase("tokenizer");
   if (relevant.contains("reference")) relevant["reference"].erase("cache");
-  for (const char* key : {"checkpoint", "evaluate", "log", "nonfinite", "nonfinite_limit"}) relevant["train"].erase(key);
+  for (const char* key : {"checkpoint", "evaluate", "nonfinite", "nonfinite_limit"}) relevant["train"].erase(key);
   relevant["seed"] = run.at("run").at("seed");
   return sha256(relevant.dump() + data + weights_digest(run, policy));
 }

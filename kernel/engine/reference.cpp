@@ -81,11 +81,11 @@ void Reference::complete(const Work& work, LoadedModel& model, const std::string
     return top_k_ > 0 ? top_units(part, model, top_k_, temperature_) : score_units(part, model);
   };
   work.split.stored = std::make_unique<ReferenceScores>(table_.at("cache"), key, host_);
-  if (work.split.stored->complete_for(work.plan)) return;
+  if (!work.plan.empty() && work.split.stored->complete_for(work.plan)) return;
   const WithoutAdapters as_it_was(policy_);
   work.split.stored->complete(work.indices(), *work.split.data, score,
                               run_.at("train").at("tokens_per_batch"));
-  work.split.stored->mark_complete(work.plan);
+  if (!work.plan.empty()) work.split.stored->mark_complete(work.plan);
 }
 
 at::Tensor Reference::units(Split& split, std::span<const int64_t> indices,

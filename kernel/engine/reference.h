@@ -39,7 +39,7 @@ class Reference {
   bool cached() const { return cached_; }
   struct Work {
     Split& split;
-    std::string plan;  ///< identifies `indices`, which are then asked for once
+    std::string plan;  ///< identifies `indices`, which are then asked for once; empty: nothing does
     std::function<std::vector<int64_t>()> indices;
   };
   /// Computes and stores the scores that are not there yet. REQUIRES: cached(), and a policy that is

@@ -2,7 +2,6 @@
 #include "kernel/engine/reference_scores.h"
 
 #include <ATen/ATen.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -42,73 +41,37 @@ std::vector<std::vector<float>> top_units(std::span<const Encoded* const> sample
   return scores;
 }
 
-ReferenceScores::ReferenceScores(const std::string& folder, const std::string& key, HostServices& host)
-    : folder_(fs::path(folder) / key), host_(host) {
-  std::vector<std::string> names;
-  if (fs::is_directory(folder_)) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-      if (entry.path().extension() == ".safetensors") names.push_back(entry.path().filename().string());
-    }
+ReferenceScores::ReferenceScores(const std::string& folder, const std::string& key, HostServices& host) : stored_(fs::path(folder) / key, host), host_(host) {
+  for (const std::string& name : stored_.damaged()) {
+    host.log(ATTUNE_LOG_WARN, (stored_.folder() / name).string() + ": has other bytes than were written; its samples are scored again");
+    fs::remove(stored_.folder() / name);
   }
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) open(name);
-}
-
-std::optional<size_t> ReferenceScores::Part::find(int64_t index) const {
-  const auto at = std::ranges::lower_bound(indices, index);
-  return at != indices.end() && *at == index ? std::optional(size_t(at - indices.begin())) : std::nullopt;
-}
-
-bool ReferenceScores::has(int64_t index) const {
-  return std::ranges::any_of(parts_, [&](const Part& part) { return part.find(index).has_value(); });
-}
-
-void ReferenceScores::open(const std::string& name) {
-  Part part{name, host_.checkpoint((folder_ / name).string()), {}, {0}};
-  part.file->read("indices", [&](const attune_tensor& t) {
-    const auto* data = static_cast<const int64_t*>(t.data.data);
-    part.indices.assign(data, data + t.shape[0]);
-  });
-  part.file->read("lengths", [&](const attune_tensor& t) {
-    const auto* data = static_cast<const int64_t*>(t.data.data);
-    for (int64_t i = 0; i < t.shape[0]; ++i) part.starts.push_back(part.starts.back() + data[i]);
-  });
-  parts_.push_back(std::move(part));
 }
 
 void ReferenceScores::add(const Scores& scores) {
-  std::vector<int64_t> indices, lengths;
-  std::vector<float> logprobs;
+  std::vector<int64_t> indices, starts = {0};
+  std::vector<float> all;
   for (const auto& [index, numbers] : scores) {
+    all.insert(all.end(), numbers.begin(), numbers.end());
     indices.push_back(index);
-    lengths.push_back(int64_t(numbers.size()));
-    logprobs.insert(logprobs.end(), numbers.begin(), numbers.end());
+    starts.push_back(int64_t(all.size()));
   }
-  const int64_t n = int64_t(indices.size()), units = int64_t(logprobs.size());
-  const attune_tensor tensors[] = {
-      {str("indices"), ATTUNE_I64, 1, &n, {indices.data(), indices.size() * sizeof(int64_t)}},
-      {str("lengths"), ATTUNE_I64, 1, &n, {lengths.data(), lengths.size() * sizeof(int64_t)}},
-      {str("logprobs"), ATTUNE_F32, 1, &units, {logprobs.data(), logprobs.size() * sizeof(float)}}};
-  fs::create_directories(folder_);
-  const std::string number = std::to_string(parts_.size() + 1);  // Two runs may fill one folder.
-  const std::string name = std::string(6 - std::min<size_t>(6, number.size()), '0') + number + "-" + std::to_string(::getpid()) + ".safetensors";
-  host_.write_tensors((folder_ / name).string(), tensors, Json::object());
-  open(name);
+  stored_.add(indices, starts, all);
 }
 
 bool ReferenceScores::complete_for(const std::string& plan) const {
-  const fs::path marker = folder_ / (plan.substr(0, 16) + ".complete.json");
+  const fs::path marker = stored_.folder() / (plan.substr(0, 16) + ".complete.json");
   const Json marked = fs::exists(marker) ? unsealed(read_text(marker)) : Json();
   if (!marked.is_object() || marked.value("plan", "") != plan) return false;
   return std::ranges::all_of(marked.at("parts"), [&](const Json& name) {
-    return std::ranges::any_of(parts_, [&](const Part& part) { return part.name == name; });
+    return std::ranges::any_of(stored_.parts(), [&](const StoredScores::Part& part) { return part.name == name; });
   });
 }
 
 void ReferenceScores::mark_complete(const std::string& plan) const {
   Json parts = Json::array();
-  for (const Part& part : parts_) parts.push_back(part.name);
-  if (!parts_.empty()) write_atomically(folder_ / (plan.substr(0, 16) + ".complete.json"), sealed({{"plan", plan}, {"parts", parts}}));
+  for (const StoredScores::Part& part : stored_.parts()) parts.push_back(part.name);
+  if (!parts.empty()) write_atomically(stored_.folder() / (plan.substr(0, 16) + ".complete.json"), sealed({{"plan", plan}, {"parts", parts}}));
 }
 
 void ReferenceScores::complete(std::span<const int64_t> indices, TrainingData& data, const Scorer& score, int64_t budget) {
@@ -121,7 +84,7 @@ void ReferenceScores::complete(std::span<const int64_t> indices, TrainingData& d
     std::vector<const Encoded*> samples;
     std::vector<int64_t> kept;
     for (const int64_t index : indices.subspan(first, std::min(kGroup, indices.size() - first))) {
-      if (fresh.contains(index) || has(index)) continue;
+      if (fresh.contains(index) || stored_.part_of(index)) continue;
       const auto sample = data.at(index);
       if (!sample) continue;
       samples.push_back(held.emplace_back(sample).get());
@@ -147,10 +110,10 @@ void ReferenceScores::complete(std::span<const int64_t> indices, TrainingData& d
 at::Tensor ReferenceScores::of(std::span<const int64_t> indices) const {
   std::vector<float> all;
   for (const int64_t index : indices) {
-    const auto part = std::ranges::find_if(parts_, [&](const Part& one) { return one.find(index).has_value(); });
-    if (part == parts_.end()) throw Error(folder_.string() + ": has no scores of sample " + std::to_string(index) + "; remove the folder");
+    const StoredScores::Part* part = stored_.part_of(index);
+    if (!part) throw Error(stored_.folder().string() + ": has no scores of sample " + std::to_string(index) + "; remove the folder");
     const size_t place = *part->find(index);
-    part->file->read("logprobs", [&](const attune_tensor& t) {
+    part->file->read("numbers", [&](const attune_tensor& t) {
       const auto* data = static_cast<const float*>(t.data.data);
       all.insert(all.end(), data + part->starts[place], data + part->starts[place + 1]);
     });

@@ -3,23 +3,21 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "kernel/engine/batch.h"
 #include "kernel/engine/training_data.h"
+#include "kernel/host/run/stored_scores.h"
 
 namespace attune {
 
 /// What a reference says of every unit of a sample (its log-likelihood, or more), computed once and kept in a folder named by
 /// what it depends on: the reference's weights and dtype, the data and its encoding. A file is added every half minute, so that
-/// a killed process loses no more than that.
+/// a killed process loses no more than that; a damaged one is computed again.
 class ReferenceScores {
  public:
   /// Numbers of packed samples, one vector per sample.
@@ -36,24 +34,15 @@ class ReferenceScores {
   void complete(std::span<const int64_t> indices, TrainingData& data, const Scorer& score, int64_t budget);
   /// The numbers of these samples, concatenated: fp32.
   at::Tensor of(std::span<const int64_t> indices) const;
+  const StoredScores& stored() const { return stored_; }
 
  private:
-  /// A file: numbers of sample indices[i] are starts[i] .. starts[i + 1].
-  struct Part {
-    std::string name;
-    std::unique_ptr<Checkpoint> file;
-    std::vector<int64_t> indices, starts;  ///< indices ascend
-    std::optional<size_t> find(int64_t index) const;
-  };
   using Scores = std::map<int64_t, std::vector<float>>;
 
-  bool has(int64_t index) const;
-  void open(const std::string& name);
   void add(const Scores& scores);
 
-  std::filesystem::path folder_;
+  StoredScores stored_;
   HostServices& host_;
-  std::vector<Part> parts_;
 };
 
 /// Units of packed samples under `model`, one vector per sample, without gradients.

@@ -89,7 +89,6 @@ Trainer::Trainer(std::unique_ptr<PreparedRun> prepared, const std::string& folde
   train_.data = std::move(prepared_->train), eval_.data = std::move(prepared_->eval);
   plan_ = std::move(prepared_->steps);
   schedule_ = std::make_unique<Schedule>(run.value("schedule", Json::object()), run.at("optimizer").at("learning_rate"), plan_->steps());
-  checkpoints_ = std::make_unique<CheckpointStore>(folder + "/checkpoints", prepared_->digest, train.at("checkpoint"), host);
 }
 
 void Trainer::prepare_reference() {
@@ -101,13 +100,14 @@ void Trainer::prepare_reference() {
     const auto more = split.data->mismatched(split.data->kept(step));
     indices.insert(indices.end(), more.begin(), more.end());
   };
-  std::vector<Reference::Work> work = {{train_, prepared_->digest, [&] {
+  const std::string plan = prepared_->digest;
+  std::vector<Reference::Work> work = {{train_, plan, [&] {
     std::vector<int64_t> indices = plan_->used();
     for (int64_t step = 1; paired && step <= plan_->steps(); ++step) with_mismatched(train_, plan_->samples(step), indices);
     return indices;
   }}};
   if (eval_.data) {
-    work.push_back({eval_, prepared_->digest + " eval", [&] {
+    work.push_back({eval_, plan.empty() ? "" : plan + " eval", [&] {
       std::vector<int64_t> indices = eval_.data->all();
       if (paired) with_mismatched(eval_, eval_.data->all(), indices);
       return indices;
@@ -326,7 +326,19 @@ void Trainer::write_final(const std::vector<Parameter>& trainable) {
   write_huggingface(folder_ + "/final", policy_, host_);
 }
 
+Json Trainer::references() {
+  prepare_reference();
+  Json made = Json::array();
+  for (const Split* split : {&train_, &eval_}) {
+    if (!split->stored) continue;
+    const StoredScores& stored = split->stored->stored();
+    made.push_back({{"data", split == &train_ ? "train" : "eval"}, {"folder", stored.folder().string()}});
+  }
+  return made;
+}
+
 Json Trainer::run() {
+  checkpoints_ = std::make_unique<CheckpointStore>(folder_ + "/checkpoints", prepared_->digest, run_.at("train").at("checkpoint"), host_);
   const auto started = Clock::now();
   prepare_reference();
   const double reference_seconds = seconds_since(started);

@@ -27,6 +27,8 @@ class Trainer {
   Trainer(std::unique_ptr<PreparedRun> prepared, const std::string& folder, HostServices& host);
   /// Trains to the last step, from the newest checkpoint if there is one, and writes final/. Returns the results.
   Json run();
+  /// Stores what the reference says of the samples that the run needs, and trains nothing. Returns the folders; none where nothing is stored.
+  Json references();
 
  private:
   struct StepTotals;

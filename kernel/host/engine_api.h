@@ -136,6 +136,9 @@ class Engine {
   /// Trains as the resolved run says, into `folder` (checkpoints/, final/). Resumes what is there. Returns the results for
   /// record.toml: steps, loss, tokens, tokens_per_s, peak memory, digests, plan beside measurement.
   virtual Json train(const Json& run, const std::string& folder, HostServices& host) = 0;
+  /// Computes what the run's reference says of its samples, and stores it where the run will look: [{"data", "folder"}]; none
+  /// where it compares with no stored reference.
+  virtual Json references(const Json& run, HostServices& host) = 0;
   /// Predictions for a resolved run (Planner::plan in the engine says which). Reads config.json, tokenizer and data, no weights.
   virtual Json plan(const Json& run, HostServices& host, Calibrate calibrate) = 0;
   virtual std::unique_ptr<LanguageModel> open(const ModelRequest& request, HostServices& host) = 0;

@@ -29,7 +29,7 @@ at::Tensor log_sum_exp(Tiles& tiles) {
                                      tiles.hidden_UD().options().dtype(at::kDouble));
   tiles.visit(
       false,
-      [&](const Tile& tile, at::Tensor& z, const at::Tensor&, const at::Tensor&) {
+      [&](const Tile& tile, at::Tensor& z, const Stretch&, const at::Tensor&) {
         const at::Tensor lse = lse_U1.narrow(0, tile.u, tile.rows);
         lse.copy_(at::logaddexp(lse, at::logsumexp(z, 1, true).to(at::kDouble)));
       },
@@ -58,7 +58,7 @@ class TheDivergence final : public Function<TheDivergence> {
     const at::Tensor value_U = at::zeros({hidden_UD.size(0)}, lse_U1.options()), mean_U = at::zeros_like(value_U);
     tiles.visit(
         false,
-        [&](const Tile& tile, at::Tensor& z, const at::Tensor&, const at::Tensor&) {
+        [&](const Tile& tile, at::Tensor& z, const Stretch&, const at::Tensor&) {
           const Logs log(tile, z, lse_U1, teacher.logits(tile), teacher_lse_U1, in.kind);
           const auto add = [&](const at::Tensor& to, const at::Tensor& terms) { to.narrow(0, tile.u, tile.rows).add_(terms.sum(1)); };
           if (in.kind.kind == DivergenceKind::kForward) return add(value_U, log.t.exp() * (log.t - log.s));
@@ -92,7 +92,7 @@ class TheDivergence final : public Function<TheDivergence> {
                             saved[2].defined() && ctx->needs_input_grad(2));
     tiles.visit(
         true,
-        [&](const Tile& tile, at::Tensor& z, const at::Tensor& weight, const at::Tensor& slope) {
+        [&](const Tile& tile, at::Tensor& z, const Stretch& weight, const at::Tensor& slope) {
           const Logs log(tile, z, lse_U1, teacher.logits(tile), teacher_lse_U1, kind);
           const at::Tensor mean = mean_U1.narrow(0, tile.u, tile.rows), c = c_U1.narrow(0, tile.u, tile.rows);
           at::Tensor gradient;

@@ -125,7 +125,7 @@ class LogLikelihood final : public Function<LogLikelihood> {
     Gathered gathered(hidden_UD, target_U, uniform, collision);
     tiles.visit(
         false,
-        [&](const Tile& tile, at::Tensor& z, const at::Tensor&, const at::Tensor&) {
+        [&](const Tile& tile, at::Tensor& z, const Stretch&, const at::Tensor&) {
           gathered.add(tile, z);
         },
         [](int64_t, int64_t) {});
@@ -157,7 +157,7 @@ class LogLikelihood final : public Function<LogLikelihood> {
                             bias_V.defined() && ctx->needs_input_grad(2));
     tiles.visit(
         true,
-        [&](const Tile& tile, at::Tensor& z, const at::Tensor& weight, const at::Tensor& slope) {
+        [&](const Tile& tile, at::Tensor& z, const Stretch& weight, const at::Tensor& slope) {
           to_gradient(tile, z, lse_U, target_U, c_U, d_U, weight_VD.size(0));
           gradients.add(tile, z, weight, slope);
         },
@@ -202,7 +202,7 @@ at::Tensor logits(const at::Tensor& hidden_RD, const Head& head) {
               {head.scale, head.softcap, 1}, 0);
   tiles.visit(
       false,
-      [&](const Tile& tile, at::Tensor& z, const at::Tensor&, const at::Tensor&) {
+      [&](const Tile& tile, at::Tensor& z, const Stretch&, const at::Tensor&) {
         made.narrow(0, tile.u, tile.rows).narrow(1, tile.v, tile.entries).copy_(z);
       },
       [](int64_t, int64_t) {});

@@ -2,12 +2,14 @@
 """The same training work in Attune and in TRL, in turn, on this machine.
 
   side_by_side.py --attune build/bin/attune --model FOLDER --data ROWS.jsonl --trl TRAIN.py --python PYTHON
-                  [--methods dpo,sft,orpo,kto,reward] [--dtypes float32,bfloat16] [--lora RANK] [--steps 6] [--batch 4] [--repeats 1]
+                  [--methods dpo,sft,orpo,kto,reward] [--dtypes float32,bfloat16] [--lora RANK] [--steps 6] [--batch 4] [--repeats 3] [--name NAME]
+                  [--page FILE]
 
 FOLDER is SmolLM2-135M in the Hugging Face layout, ROWS has plain `prompt`, `chosen`, `rejected` (rows.py makes them), TRAIN.py runs
 one TRL training and prints a JSON line with tokens_per_s, peak_rss_mb and loss. Both sides see the same rows in the same order without
 a chat template. Tokens count every answer with its prompt, so sharing a prompt shows as speed; Attune's time includes the pass
 that caches the reference. Losses are comparable where both sides begin alike: not with adapters or a new reward head.
+Prints a row of a table per method and dtype, median and range of the repeats; with --page also below those of the same columns on a page.
 """
 import argparse
 import json
@@ -28,7 +30,9 @@ parser.add_argument("--dtypes", default="float32,bfloat16")
 parser.add_argument("--steps", type=int, default=6)
 parser.add_argument("--batch", type=int, default=4)
 parser.add_argument("--max-length", type=int, default=512)
-parser.add_argument("--repeats", type=int, default=1)
+parser.add_argument("--repeats", type=int, default=3)
+parser.add_argument("--name", default="", help="what the rows are called besides the method")
+parser.add_argument("--page", help="a page with <!-- sides --> ... <!-- /sides -->; a row of the same name is replaced")
 parser.add_argument("--lora", type=int, default=0, help="rank of adapters on every linear layer; 0: the model itself")
 parser.add_argument("--only", choices=["attune", "trl"])
 args = parser.parse_args()
@@ -110,8 +114,28 @@ def run_trl(method: str, dtype: str, model: pathlib.Path) -> dict:
             "loss": found["loss"]}
 
 
+def middle(values: list, digits: int) -> str:
+    """The median, and the range where there is one."""
+    text = f"{statistics.median(values):.{digits}f}"
+    return text if len(values) == 1 else f"{text} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def put(page: pathlib.Path, row: str):
+    head, rest = page.read_text().split("<!-- sides -->\n")
+    table, tail = rest.split("<!-- /sides -->")
+    lines = table.splitlines() or HEADER.splitlines()
+    same = [i for i, line in enumerate(lines) if line.split("|")[1:3] == row.split("|")[1:3]]
+    if same:
+        lines[same[0]] = row
+    else:
+        lines.append(row)
+    page.write_text(head + "<!-- sides -->\n" + "\n".join(lines) + "\n<!-- /sides -->" + tail)
+
+
+HEADER = """| work | dtype | TRL, tokens/s | Attune, tokens/s | speed | TRL, MB | Attune, MB | memory | losses differ by |
+|---|---|--:|--:|--:|--:|--:|--:|--:|"""
 model = plain_model()
-print(f"{'method':8}{'dtype':10}{'TRL tok/s':>10}{'Attune tok/s':>13}{'speed':>8}{'TRL MB':>9}{'Attune MB':>10}{'memory':>8}  largest loss difference")
+print(HEADER)
 for method in args.methods.split(","):
     for dtype in args.dtypes.split(","):
         pairs = []
@@ -122,11 +146,19 @@ for method in args.methods.split(","):
         if args.only:
             print(method, dtype, json.dumps([ours or theirs for ours, theirs in pairs]))
             continue
-        speed = statistics.median(theirs["seconds"] / ours["seconds"] for ours, theirs in pairs)
-        memory = statistics.median(ours["peak_mb"] / theirs["peak_mb"] for ours, theirs in pairs)
-        ours, theirs = pairs[-1]
-        gap = max(abs(a - b) for a, b in zip(ours["loss"], theirs["loss"]))
-        print(f"{method:8}{dtype:10}{theirs['tokens_per_s']:10.1f}{theirs['tokens_per_s'] * speed:13.1f}{speed:7.2f}x{theirs['peak_mb']:9.0f}"
-              f"{ours['peak_mb']:10.0f}{memory:7.2f}x  {gap:.2e}", flush=True)
+        each = lambda value: [value(ours, theirs) for ours, theirs in pairs]
+        alike = not args.lora and method != "reward"
+        gap = max(each(lambda ours, theirs: max(abs(a - b) for a, b in zip(ours["loss"], theirs["loss"]))))
+        row = "| " + " | ".join([
+            (method + " " + args.name).strip(), dtype,
+            middle(each(lambda ours, theirs: theirs["tokens_per_s"]), 1),
+            middle(each(lambda ours, theirs: theirs["tokens_per_s"] * theirs["seconds"] / ours["seconds"]), 1),
+            middle(each(lambda ours, theirs: theirs["seconds"] / ours["seconds"]), 2) + "×",
+            middle(each(lambda ours, theirs: theirs["peak_mb"]), 0), middle(each(lambda ours, theirs: ours["peak_mb"]), 0),
+            middle(each(lambda ours, theirs: ours["peak_mb"] / theirs["peak_mb"]), 2) + "×",
+            f"{gap:.1e}" if alike else "-"]) + " |"
+        print(row, flush=True)
+        if args.page:
+            put(pathlib.Path(args.page), row)
 shutil.rmtree(work)
 sys.exit(0)

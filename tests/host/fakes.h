@@ -186,6 +186,7 @@ class FakeEngine final : public Engine {
             {"tokens_per_s", 1234.0},
             {"peak_memory_bytes", 1'500'000'000}};
   }
+  Json references(const Json&, HostServices&) override { return Json::array(); }
   Json plan(const Json&, HostServices&, Calibrate) override { return Json::object(); }
   std::unique_ptr<LanguageModel> open(const ModelRequest&, HostServices&) override {
     ++opened;

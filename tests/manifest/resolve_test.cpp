@@ -32,8 +32,7 @@ TEST(Manifest, FillsInEveryDefault) {
               "scored": "assistant", "neftune_alpha": 0.0, "clip": 1.0, "nonfinite": "stop",
               "nonfinite_limit": 10, "share_prompt": true, "shuffle": true,
               "checkpoint": {"every": 0, "keep": 2, "keep_every": 0, "keep_best": 0, "best": "", "best_is": "lowest",
-                             "background": true}, "evaluate": {"every": 0},
-              "log": {"every": 1}},
+                             "background": true}, "evaluate": {"every": 0}},
     "tracker": []
   })");
   std::string text = expected.dump(1);

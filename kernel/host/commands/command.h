@@ -61,6 +61,8 @@ Command report_command();
 Command checkpoints_list_command();
 Command checkpoints_verify_command();
 Command checkpoints_prune_command();
+Command references_build_command();
+Command references_list_command();
 
 /// Finds the command that `words` begin with, parses the rest and runs it. Without words, or with
 /// --help: the overview.

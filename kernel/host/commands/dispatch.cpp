@@ -27,6 +27,8 @@ std::vector<Command> commands() {
           checkpoints_list_command(),
           checkpoints_verify_command(),
           checkpoints_prune_command(),
+          references_build_command(),
+          references_list_command(),
           plugins_list_command(),
           plugins_inspect_command(),
           plugins_keygen_command(),

@@ -281,16 +281,6 @@ type = "int"
 default = 0
 min = 0
 help = "Steps between evaluations; 0: never"
-
-[train.members.log]
-type = "table"
-help = "Rows of metrics"
-
-[train.members.log.members.every]
-type = "int"
-default = 1
-min = 1
-help = "Steps between rows"
 )toml";
 
 const char* const kAsk = R"toml(

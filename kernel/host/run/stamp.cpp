@@ -41,7 +41,7 @@ Json essence(Json run) {
   if (run.contains("run")) run["run"].erase("output");
   run.erase("plugins");
   if (run.contains("reference")) run["reference"].erase("cache");
-  for (const char* key : {"log", "checkpoint", "nonfinite", "nonfinite_limit"}) {
+  for (const char* key : {"checkpoint", "nonfinite", "nonfinite_limit"}) {
     if (run.contains("train")) run["train"].erase(key);
   }
   for (const char* split : {"train", "eval"}) {
