@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A manifest and, after a NUL, what it includes as "more.toml".
-#include <filesystem>
-
 #include "fuzz/target.h"
 #include "kernel/host/manifest/manifest.h"
 
@@ -16,10 +14,8 @@ struct NoPlugins final : attune::Catalogue {
 ATTUNE_FUZZ_TARGET(manifest) {
   using namespace attune;
   const size_t end = std::min(bytes.find('\0'), bytes.size());
-  const std::string path = fuzz::file_of(bytes.substr(0, end), ".toml");
-  const std::string included = fuzz::file_of(end < bytes.size() ? bytes.substr(end + 1) : "", "-more.toml");
-  std::error_code ignored;
-  std::filesystem::create_symlink(included, std::filesystem::path(path).parent_path() / "more.toml", ignored);
+  const std::string path = fuzz::file_of(bytes.substr(0, end), "run.toml");
+  fuzz::file_of(end < bytes.size() ? bytes.substr(end + 1) : "", "more.toml");
   static const NoPlugins none;
   const ManifestOptions options{.sets = {}, .catalogue = none, .environment = [](const std::string& name) {
                               return name == "SET" ? std::optional<std::string>("value") : std::nullopt;

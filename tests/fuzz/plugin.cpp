@@ -14,7 +14,11 @@ namespace attune::fuzz {
 namespace {
 
 const void* service(const attune_host*, const char*) { return nullptr; }
-int32_t fail(const attune_host*, int32_t code, attune_str) { return code; }
+/// A file of any content is refused with reasons of its own: an exception or panic that nobody expected is a find.
+int32_t fail(const attune_host*, int32_t code, attune_str why) {
+  if (code == ATTUNE_E_INTERNAL || code == ATTUNE_E_NOMEM) std::cerr << view(why) << std::endl, std::abort();
+  return code;
+}
 const attune_host host{ATTUNE_END(attune_host, fail), ATTUNE_ABI_MAJOR, ATTUNE_ABI_MINOR, nullptr, &service, &fail};
 
 const attune_entry* entry_of([[maybe_unused]] const std::string& plugin) {
@@ -75,7 +79,7 @@ void* make(const std::string& plugin, const std::string& kind, const Json& optio
 }
 
 void read_all(const std::string& plugin, const std::string& suffix, const Json& options, std::string_view bytes) {
-  Json all = {{"path", file_of(bytes, suffix)}, {"max_bytes", 1 << 20}};
+  Json all = {{"path", file_of(bytes, "file" + suffix)}, {"max_bytes", 1 << 20}};
   all.update(options);
   auto* const reader = static_cast<attune_reader*>(make(plugin, "reader/1", all));
   if (!reader) return;
@@ -91,7 +95,7 @@ void read_all(const std::string& plugin, const std::string& suffix, const Json& 
 }
 
 void read_tensors(const std::string& plugin, const std::string& suffix, std::string_view bytes) {
-  auto* const weights = static_cast<attune_weights*>(make(plugin, "weights/1", {{"path", file_of(bytes, suffix)}}));
+  auto* const weights = static_cast<attune_weights*>(make(plugin, "weights/1", {{"path", file_of(bytes, "file" + suffix)}}));
   if (!weights) return;
   std::vector<std::string> names;
   const attune_tensor_sink list{ATTUNE_END(attune_tensor_sink, emit), 0, &names, &take_name};

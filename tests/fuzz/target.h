@@ -22,8 +22,8 @@ struct Registered {
   Registered(const char* name, Target target) { targets()[name] = std::move(target); }
 };
 
-/// A file with these bytes; one for each process and suffix.
-std::string file_of(std::string_view bytes, const std::string& suffix);
+/// A file of this name with these bytes, in a folder of the process's own.
+std::string file_of(std::string_view bytes, const std::string& name);
 
 }  // namespace attune::fuzz
 
