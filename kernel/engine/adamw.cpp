@@ -27,10 +27,10 @@ void AdamW::apply(std::span<const Update> updates, double learning_rate, double 
     for (const Update& update : updates) {
       Slot& slot = slots_[update.index];
       if (slot.decay != decay || slot.rate != rate) continue;
-      slot.steps.add_(1);
       weights.push_back(update.weight), gradients.push_back(update.gradient);
       m.push_back(slot.m), v.push_back(slot.v), steps.push_back(slot.steps);
     }
+    at::_foreach_add_(steps, 1);
     // The fused kernel divides gradients by grad_scale.
     const at::Tensor scale = at::full({}, divisor, at::TensorOptions(weights.front().device()).dtype(at::kFloat));
     at::_fused_adamw_(weights, gradients, m, v, {}, steps, learning_rate * rate, beta1_, beta2_, decay ? weight_decay_ : 0.0, eps_,

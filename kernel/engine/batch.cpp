@@ -9,14 +9,14 @@
 
 #include "nn/divergence.h"
 #include "nn/likelihood.h"
+#include "nn/to_device.h"
 #include "nn/top_divergence.h"
 
 namespace attune {
 namespace {
 
-at::Tensor as_tensor(const std::vector<int64_t>& values, at::Device device) {
-  return at::tensor(values, at::kLong).to(device);
-}
+at::Tensor as_tensor(const std::vector<int64_t>& values, at::Device device) { return nn::to_device(at::tensor(values, at::kLong), device); }
+at::Tensor as_tensor(const std::vector<float>& values, at::Device device) { return nn::to_device(at::tensor(values, at::kFloat), device); }
 
 /// The branch's ancestors, oldest first, as row ranges.
 std::vector<std::pair<int64_t, int64_t>> context_of(const Encoded& sample, size_t branch, int64_t first_row) {
@@ -94,18 +94,18 @@ MicroBatch pack(std::span<const Encoded* const> samples, int64_t axes, at::Devic
   micro.row_U = as_tensor(rows, device);
   micro.target_U = as_tensor(targets, device);
   if (std::any_of(heads.begin(), heads.end(), [](int64_t head) { return head != 0; })) micro.head_U = as_tensor(heads, device);
-  micro.scores.weight_U = at::tensor(weights, at::kFloat).to(device);
+  micro.scores.weight_U = as_tensor(weights, device);
   micro.scores.sequence_U = as_tensor(sequences, device);
-  micro.scores.length_B = at::tensor(lengths, at::kFloat).to(device);
+  micro.scores.length_B = as_tensor(lengths, device);
   micro.scores.sample_B = as_tensor(of_sample, device);
   micro.scores.rank_B = as_tensor(rank, device);
-  micro.scores.rating_B = at::tensor(rating, at::kFloat).to(device);
-  micro.scores.desirable_B = at::tensor(desirable, at::kFloat).to(device);
-  micro.scores.ratio_B = at::tensor(ratio, at::kFloat).to(device);
+  micro.scores.rating_B = as_tensor(rating, device);
+  micro.scores.desirable_B = as_tensor(desirable, device);
+  micro.scores.ratio_B = as_tensor(ratio, device);
   micro.mark_row_M = as_tensor(mark_rows, device);
   micro.scores.mark_M = as_tensor(marks, device);
-  micro.scores.step_M = at::tensor(steps, at::kFloat).to(device);
-  micro.scores.safe_B = at::tensor(safe, at::kFloat).to(device);
+  micro.scores.step_M = as_tensor(steps, device);
+  micro.scores.safe_B = as_tensor(safe, device);
   micro.scores.class_B = as_tensor(kinds, device);
   micro.scores.chosen_P = as_tensor(chosen, device);
   micro.scores.rejected_P = as_tensor(rejected, device);

@@ -11,6 +11,7 @@
 #include "kernel/engine/device.h"
 #include "kernel/engine/packed_weights.h"
 #include "kernel/engine/random.h"
+#include "nn/parallel.h"
 
 namespace attune {
 namespace {
@@ -22,6 +23,7 @@ std::string shape_text(at::IntArrayRef shape) {
 }
 
 void initialise(const Parameter& parameter, uint64_t seed) {
+  const at::NoGradGuard no_grad;
   at::Tensor tensor = parameter.tensor;
   if (tensor.dim() < 2) {
     tensor.fill_(parameter.start);
@@ -233,7 +235,9 @@ LoadedModel open_model(const LoadOptions& asked, HostServices& host) {
 void fill_model(LoadedModel& loaded, HostServices& host) {
   const at::NoGradGuard no_grad;
   if (loaded.options.random) {
-    for (const Parameter& parameter : loaded.parameters) draw(parameter, loaded.options, loaded.dtype);
+    nn::parallel(int64_t(loaded.parameters.size()), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) draw(loaded.parameters[size_t(i)], loaded.options, loaded.dtype);
+    });
   } else {
     read_weights(loaded, loaded.options);
     loaded.checkpoint = host.checkpoint(loaded.options.path);  // Afresh: the mapped file leaves memory, documents stay at hand.

@@ -41,20 +41,23 @@ void StateHash::add(const NamedTensors& tensors) {
 }
 
 void StateHash::add_sample(std::span<const at::Tensor> tensors, int64_t step) {
+  std::vector<at::Tensor> on_device;
   for (const at::Tensor& tensor : tensors) {
-    at::Tensor elements = flat(tensor);
-    int64_t stride = std::max<int64_t>(1, elements.numel() / kSampled), first = step % stride;
-    if (!elements.is_cpu()) {
-      elements = elements.slice(0, first, elements.numel(), stride).to(at::kCPU);
-      first = 0, stride = 1;
-    }
-    const size_t size = elements.element_size();
-    const char* const bytes = static_cast<const char*>(elements.data_ptr());
-    for (int64_t i = first; i < elements.numel(); i += stride) {
-      uint64_t bits = 0;
-      std::memcpy(&bits, bytes + size_t(i) * size, size);
-      add(bits);
-    }
+    const at::Tensor elements = flat(tensor);
+    const int64_t stride = std::max<int64_t>(1, elements.numel() / kSampled), first = step % stride;
+    if (elements.is_cpu()) add_every(elements, first, stride);
+    else on_device.push_back(elements.slice(0, first, elements.numel(), stride));
+  }
+  if (!on_device.empty()) add_every(at::cat(on_device).to(at::kCPU), 0, 1);  // One copy for all.
+}
+
+void StateHash::add_every(const at::Tensor& elements, int64_t first, int64_t stride) {
+  const size_t size = elements.element_size();
+  const char* const bytes = static_cast<const char*>(elements.data_ptr());
+  for (int64_t i = first; i < elements.numel(); i += stride) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, bytes + size_t(i) * size, size);
+    add(bits);
   }
 }
 

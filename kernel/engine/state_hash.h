@@ -30,6 +30,8 @@ class StateHash {
   void restore(const std::string& hex);
 
  private:
+  void add_every(const at::Tensor& elements, int64_t first, int64_t stride);
+
   uint64_t value_ = 0;
 };
 

@@ -6,27 +6,48 @@
 namespace attune {
 namespace {
 
-int64_t count_of(Unit unit, const Scores& scores) {
+int64_t count_of(Unit unit, const Scores& scores, size_t samples) {
   switch (unit) {
     case Unit::kToken: return scores.sequence_U.size(0);
     case Unit::kSequence: return scores.length_B.size(0);
     case Unit::kPair: return scores.chosen_P.size(0);
-    case Unit::kSample: return scores.sample_B.numel() > 0 ? scores.sample_B.max().item<int64_t>() + 1 : 0;
+    case Unit::kSample: return int64_t(samples);
   }
   throw Error("unknown unit of a loss");
 }
 
 void drop_graph(Scores& scores) { scores.logprob_U = scores.uniform_U = scores.collision_U = scores.divergence_U = scores.value_MK = at::Tensor(); }
 
-void add(StepLoss& total, const Loss& loss, const Scores& scores) {
-  total.numerator += loss.numerator.item<double>();
-  total.count += double(count_of(loss.unit, scores));
-  for (const Metric& metric : loss.metrics) {
-    auto& [sum, n] = total.metrics[metric.name];
-    sum += metric.values.detach().sum(at::kDouble).item<double>();
-    n += double(metric.values.numel());
+/// Sums what the losses of a step say. Numbers stay on their device until total(), which waits for it once.
+class Gathered {
+ public:
+  void add(const Loss& loss, double count) {
+    total_.count += count;
+    later(loss.numerator, total_.numerator);
+    for (const Metric& metric : loss.metrics) {
+      auto& [sum, n] = total_.metrics[metric.name];
+      later(metric.values.detach().sum(at::kDouble), sum);
+      n += double(metric.values.numel());
+    }
   }
-}
+  StepLoss& total() {
+    if (numbers_.empty()) return total_;
+    const at::Tensor numbers = at::stack(numbers_).to(at::kCPU);
+    for (size_t i = 0; i < sums_.size(); ++i) *sums_[i] += numbers.const_data_ptr<double>()[i];
+    numbers_.clear(), sums_.clear();
+    return total_;
+  }
+
+ private:
+  void later(const at::Tensor& number, double& sum) {
+    numbers_.push_back(number.detach().to(at::kDouble).reshape({}));
+    sums_.push_back(&sum);
+  }
+
+  StepLoss total_;
+  std::vector<at::Tensor> numbers_;
+  std::vector<double*> sums_;
+};
 
 StepLoss in_two_passes(Algorithm& algorithm, const TrainedPolicy& policy, std::span<MicroBatch> micros, bool learn,
                        const std::function<void()>& after_backward) {
@@ -40,9 +61,11 @@ StepLoss in_two_passes(Algorithm& algorithm, const TrainedPolicy& policy, std::s
   all.logprob_U.set_requires_grad(learn);
   if (needs.uniform) all.uniform_U.set_requires_grad(learn);
   const Loss loss = algorithm.loss(all);
-  StepLoss total;
-  add(total, loss, all);
-  if (!learn) return total;
+  size_t samples = 0;
+  for (const MicroBatch& micro : micros) samples += micro.units.size();
+  Gathered gathered;
+  gathered.add(loss, double(count_of(loss.unit, all, samples)));
+  if (!learn) return gathered.total();
 
   loss.numerator.backward();
   const auto coefficient = [](const at::Tensor& of) { return of.grad().defined() ? of.grad() : at::zeros_like(of); };
@@ -58,7 +81,7 @@ StepLoss in_two_passes(Algorithm& algorithm, const TrainedPolicy& policy, std::s
     first = end;
     drop_graph(micro.scores);
   }
-  return total;
+  return gathered.total();
 }
 
 }  // namespace
@@ -97,7 +120,7 @@ StepLoss step_loss(Algorithm& algorithm, const TrainedPolicy& policy, std::span<
     throw Error("a loss on values or divergences cannot ask for whole steps");
   }
   if (needs.whole_step && micros.size() > 1) return in_two_passes(algorithm, policy, micros, learn, after_backward);
-  StepLoss total;
+  Gathered gathered;
   for (MicroBatch& micro : micros) {
     {
       const at::AutoGradMode mode(learn);
@@ -109,15 +132,16 @@ StepLoss step_loss(Algorithm& algorithm, const TrainedPolicy& policy, std::span<
     }
     const at::AutoGradMode mode(learn);
     const Loss loss = algorithm.loss(micro.scores);
+    const auto count = double(count_of(loss.unit, micro.scores, micro.units.size()));
     if (learn) {
-      if (before_backward && micros.size() == 1) before_backward(double(count_of(loss.unit, micro.scores)));
+      if (before_backward && micros.size() == 1) before_backward(count);
       loss.numerator.backward();
       after_backward();
     }
-    add(total, loss, micro.scores);
+    gathered.add(loss, count);
     drop_graph(micro.scores);
   }
-  return total;
+  return gathered.total();
 }
 
 }  // namespace attune

@@ -220,6 +220,7 @@ Json Trainer::train_step() {
   row["tokens_per_s"] = double(totals.rows) / seconds;
   row["seconds"] = seconds;
   row["memory_mb"] = double(peak_memory()) / 1e6;
+  if (!policy_.device.is_cpu()) row["device_memory_mb"] = double(peak_device_memory(policy_.device)) / 1e6;
   return row;
 }
 
@@ -379,6 +380,7 @@ Json Trainer::run() {
           {"dropped_rows", train_.data->dropped()},
           {"skipped_steps", at_.skipped},
           {"peak_memory_bytes", peak_memory()},
+          {"peak_device_memory_bytes", peak_device_memory(policy_.device)},
           {"planned_memory_bytes", planned_.at("memory").at("peak")},
           {"planned_seconds", planned_.contains("time") ? planned_["time"].at("total_s") : Json()},
           {"planned_step_seconds", planned_.contains("time") ? planned_["time"].at("step_s") : Json()},

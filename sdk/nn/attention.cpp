@@ -99,12 +99,7 @@ at::Tensor attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd,
     return fused_attention(query_NHd, key_NGd, value_NGd, segments, options);
   if (!has_varlen_attention(query_NHd, options))
     return plain_attention(query_NHd, key_NGd, value_NGd, segments, options);
-  std::vector<at::Tensor> keys, values;
-  for (const Segment& segment : segments) {
-    keys.push_back(attended_rows(key_NGd, segment));
-    values.push_back(attended_rows(value_NGd, segment));
-  }
-  return varlen_attention(query_NHd, keys, values, segments, options);
+  return varlen_attention(query_NHd, key_NGd, value_NGd, segments, options);
 }
 
 at::Tensor plain_attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd,

@@ -24,23 +24,24 @@ struct Tile {
 
 /// Rows of the head's weight, as the products take them.
 struct Stretch {
-  at::Tensor wide;                ///< in the wide dtype; undefined under half products
+  at::Tensor rows;                ///< in the dtype of Tiles::hidden_UD(); undefined under half products
   HalfColumns transposed, plain;  ///< under half products; `plain` on the way back alone
 };
 
 /// The products that both passes need, a tile at a time. Vocabulary outside, units inside, so that
-/// each stretch of the weight is converted, and its gradient written, once. bf16 by bf16 stays so where the CPU
-/// has products for it; logits are fp32 all the same.
+/// each stretch of the weight is converted, and its gradient written, once. bf16 by bf16 stays so on devices, and where the
+/// CPU has products for it; logits are fp32 all the same.
 class Tiles {
  public:
   Tiles(const at::Tensor& hidden_UD, const at::Tensor& weight_VD, const at::Tensor& bias_V,
         const Shaping& shaping, int64_t chunk)
       : half_(hidden_UD.is_cpu() && hidden_UD.scalar_type() == at::kBFloat16 && weight_VD.scalar_type() == at::kBFloat16 && has_half_products()),
-        hidden_UD_(half_ ? hidden_UD.contiguous() : hidden_UD.to(wide(hidden_UD)).contiguous()),
+        mixed_(hidden_UD.is_cuda() && hidden_UD.scalar_type() == at::kBFloat16 && weight_VD.scalar_type() == at::kBFloat16),
+        hidden_UD_(half_ || mixed_ ? hidden_UD.contiguous() : hidden_UD.to(wide(hidden_UD)).contiguous()),
         weight_VD_(weight_VD),
         bias_V_(bias_V),
         shaping_(shaping) {
-    constexpr int64_t kTileElements = int64_t{4} << 20, kRows = 1024, kEntries = 256;
+    const int64_t kTileElements = int64_t{hidden_UD.is_cpu() ? 4 : 32} << 20, kRows = hidden_UD.is_cpu() ? 1024 : 4096, kEntries = 256;
     const int64_t units = hidden_UD.size(0), vocabulary = weight_VD.size(0);
     rows_ = std::clamp<int64_t>(chunk > 0 ? chunk : kRows, 1, std::max<int64_t>(units, 1));
     entries_ =
@@ -51,9 +52,10 @@ class Tiles {
   static at::ScalarType wide(const at::Tensor& tensor) {
     return tensor.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   }
-  /// In the wide dtype, or bf16 under half products.
+  /// In the wide dtype, or bf16 under half and mixed products.
   const at::Tensor& hidden_UD() const { return hidden_UD_; }
-  bool half() const { return half_; }
+  bool half() const { return half_; }  ///< bf16 on the CPU
+  bool mixed() const { return mixed_; }  ///< bf16 with fp32 results, on a device
   int64_t rows() const { return rows_; }
 
   /// `per_tile(tile, z, stretch, slope)`: logits of the tile, the weight's rows, and dlogit / d(hidden . weight)
@@ -96,7 +98,8 @@ class Tiles {
     at::Tensor z = room_.narrow(0, 0, tile.rows * tile.entries).view({tile.rows, tile.entries});
     const at::Tensor hidden = hidden_UD_.slice(0, tile.u, tile.u + tile.rows);
     if (half_) multiply(HalfRows(hidden), weight.transposed, z, false);
-    else at::mm_out(z, hidden, weight.wide.t());
+    else if (mixed_) at::mm_out(z, hidden, weight.rows.t(), at::kFloat);
+    else at::mm_out(z, hidden, weight.rows.t());
     return z;
   }
 
@@ -112,7 +115,7 @@ class Tiles {
     return steep;
   }
 
-  bool half_;
+  bool half_, mixed_;
   at::Tensor hidden_UD_, weight_VD_, bias_V_, room_;
   Shaping shaping_;
   int64_t rows_, entries_;
@@ -142,10 +145,11 @@ class HeadGradients {
     const at::Tensor to = hidden.defined() ? hidden.slice(0, tile.u, tile.u + tile.rows) : at::Tensor();
     const at::Tensor rows = tiles_.hidden_UD().slice(0, tile.u, tile.u + tile.rows);
     if (tiles_.half()) return add_half(tile, z, stretch, to, rows);
-    if (to.defined()) to.addmm_(z, stretch.wide);
+    if (tiles_.mixed()) return add_mixed(tile, z, stretch, to, rows);
+    if (to.defined()) to.addmm_(z, stretch.rows);
     if (!weight.defined()) return;
     if (tile.u == 0) {
-      stretch_ = direct_ ? weight.slice(0, tile.v, tile.v + tile.entries) : at::empty_like(stretch.wide);
+      stretch_ = direct_ ? weight.slice(0, tile.v, tile.v + tile.entries) : at::empty_like(stretch.rows);
       at::mm_out(stretch_, z.t(), rows);
     } else {
       stretch_.addmm_(z.t(), rows);
@@ -172,6 +176,14 @@ class HeadGradients {
     if (index == hidden_DU_.size()) hidden_DU_.emplace_back(rows.t());
     if (tile.u == 0) stretch_ = at::empty({rows.size(1), tile.entries}, z.options()).t();
     multiply(hidden_DU_[index], HalfColumns::of(z), stretch_.t(), tile.u > 0);
+  }
+
+  void add_mixed(const Tile& tile, const at::Tensor& z, const Stretch& stretch, const at::Tensor& to, const at::Tensor& rows) {
+    const at::Tensor half = z.to(at::kBFloat16);
+    if (to.defined()) to.add_(at::mm(half, stretch.rows, at::kFloat));
+    if (!weight.defined()) return;
+    const at::Tensor part = at::mm(half.t(), rows, at::kFloat);
+    stretch_ = tile.u == 0 ? part : stretch_.add_(part);
   }
 
   const Tiles& tiles_;

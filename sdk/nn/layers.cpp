@@ -173,6 +173,8 @@ at::Tensor rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double e
   if (has_rms_norm_loops(x_ND, weight_D))
     return RmsNorm::apply(x_ND.contiguous(), weight_D, eps, offset);
   const auto dtype = x_ND.scalar_type();
+  if (x_ND.is_cuda() && weight_D.scalar_type() == dtype && offset == 0)
+    return std::get<0>(at::_fused_rms_norm(x_ND, {x_ND.size(-1)}, weight_D, eps));
   const at::Tensor wide_ND = dtype == at::kDouble ? x_ND : x_ND.to(at::kFloat);
   const at::Tensor normed_ND = wide_ND * (wide_ND.square().mean(-1, true) + eps).rsqrt();
   if (offset == 0) return normed_ND.to(dtype) * weight_D;

@@ -92,7 +92,7 @@ void to_gradient(const Tile& tile, at::Tensor& z, const at::Tensor& lse_U, const
   const at::Tensor both_U = d_U.defined() ? (c_U + d_U).contiguous() : c_U;
   if (!has_loops(z)) {
     const auto column = [&](const at::Tensor& of) { return of.narrow(0, tile.u, tile.rows).unsqueeze(1).to(z.scalar_type()); };
-    z.sub_(lse_U.narrow(0, tile.u, tile.rows).unsqueeze(1)).exp_().mul_(-column(both_U));
+    z.sub_(column(lse_U)).exp_().mul_(-column(both_U));
     const at::Tensor entry = target_U.narrow(0, tile.u, tile.rows).unsqueeze(1) - tile.v;
     const at::Tensor here = (entry >= 0).logical_and(entry < tile.entries);
     z.scatter_add_(1, entry.clamp(0, tile.entries - 1), column(c_U) * here);

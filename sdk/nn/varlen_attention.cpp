@@ -12,6 +12,7 @@
 
 #include "attune/error.h"
 #include "nn/layers.h"
+#include "nn/to_device.h"
 #include "nn/window.h"
 
 namespace attune::nn {
@@ -33,6 +34,76 @@ std::optional<int64_t> left_of(int64_t window) {
 std::optional<int64_t> right_of(int64_t window) {
   return window == 0 ? std::nullopt : std::optional<int64_t>(0);
 }
+
+at::Tensor on_device(const std::vector<int32_t>& values, const at::Tensor& like) {
+  return to_device(at::tensor(values, at::kInt), like.device());
+}
+
+/// Where segments begin among queries and among keys, and which rows the keys of all segments are.
+struct Layout {
+  at::Tensor starts_q, starts_k;  ///< int32
+  at::Tensor rows_K;              ///< int32; undefined where they are all rows in order
+  int64_t longest_q = 0, longest_k = 0;
+};
+
+/// `keys_of(s)` is how many keys segment s has.
+template <typename KeysOf>
+Layout layout_of(const std::vector<Segment>& segments, const at::Tensor& like, KeysOf&& keys_of) {
+  std::vector<int32_t> starts_q{0}, starts_k{0};
+  Layout made;
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (segments[s].begin != starts_q.back())
+      throw Error("attention: expected segments in the order of their rows", ATTUNE_E_INTERNAL);
+    const int64_t n_q = segments[s].end - segments[s].begin, n_k = keys_of(s);
+    starts_q.push_back(static_cast<int32_t>(segments[s].end));
+    starts_k.push_back(static_cast<int32_t>(starts_k.back() + n_k));
+    made.longest_q = std::max(made.longest_q, n_q), made.longest_k = std::max(made.longest_k, n_k);
+  }
+  made.starts_q = on_device(starts_q, like), made.starts_k = on_device(starts_k, like);
+  return made;
+}
+
+/// The layout of segments that attend to their context. That of the last segments is kept, since all layers of a model
+/// ask for the same.
+Layout layout_of(const std::vector<Segment>& segments, const at::Tensor& like) {
+  struct Kept {
+    std::vector<Segment> segments;
+    Layout layout;
+  };
+  static thread_local auto* const kept = new Kept;  // Outlives the device's context, which frees memory by itself.
+  if (!segments.empty() && kept->segments == segments && kept->layout.starts_q.device() == like.device()) return kept->layout;
+  std::vector<int32_t> rows;
+  bool shared = false;
+  Layout made = layout_of(segments, like, [&](size_t s) {
+    const size_t before = rows.size();
+    const auto add = [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) rows.push_back(static_cast<int32_t>(row));
+    };
+    for (const auto& range : segments[s].context) add(range.first, range.second);
+    shared |= !segments[s].context.empty();
+    add(segments[s].begin, segments[s].end);
+    return static_cast<int64_t>(rows.size() - before);
+  });
+  if (shared) made.rows_K = on_device(rows, like);
+  *kept = {segments, made};
+  return made;
+}
+
+/// Rows by index; gradients of a row that was taken more than once are added in one order.
+class TakeRows final : public Function<TakeRows> {
+ public:
+  static Variable forward(AutogradContext* ctx, const Variable& from_NGd, const Variable& rows_K) {
+    ctx->save_for_backward({rows_K});
+    ctx->saved_data["sizes"] = from_NGd.sizes();
+    return from_NGd.index_select(0, rows_K);
+  }
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const at::Tensor rows_K = ctx->get_saved_variables()[0];
+    const at::Tensor made = at::zeros(ctx->saved_data["sizes"].toIntVector(), grads[0].options());
+    made.index_put_({std::optional(rows_K.to(at::kLong))}, grads[0], /*accumulate=*/true);
+    return {made, Variable()};
+  }
+};
 
 class Flash final : public Function<Flash> {
  public:
@@ -157,24 +228,22 @@ bool has_varlen_attention(const at::Tensor& query_NHd, const AttentionOptions& o
          d <= 256 && options.softcap == 0;
 }
 
+at::Tensor varlen_attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd, const at::Tensor& value_NGd,
+                            const std::vector<Segment>& segments, const AttentionOptions& options) {
+  const Layout layout = layout_of(segments, query_NHd);
+  const auto taken = [&](const at::Tensor& from_NGd) {
+    return layout.rows_K.defined() ? at::Tensor(TakeRows::apply(from_NGd, layout.rows_K)) : from_NGd;
+  };
+  return Flash::apply(query_NHd, taken(key_NGd), taken(value_NGd), layout.starts_q, layout.starts_k, layout.longest_q,
+                      layout.longest_k, options.scale, options.window);
+}
+
 at::Tensor varlen_attention(const at::Tensor& query_NHd, const std::vector<at::Tensor>& keys,
                             const std::vector<at::Tensor>& values,
                             const std::vector<Segment>& segments, const AttentionOptions& options) {
-  std::vector<int32_t> starts_q{0}, starts_k{0};
-  int64_t longest_q = 0, longest_k = 0;
-  for (size_t s = 0; s < segments.size(); ++s) {
-    if (segments[s].begin != starts_q.back())
-      throw Error("attention: expected segments in the order of their rows", ATTUNE_E_INTERNAL);
-    const int64_t n_q = segments[s].end - segments[s].begin, n_k = keys[s].size(0);
-    starts_q.push_back(static_cast<int32_t>(segments[s].end));
-    starts_k.push_back(static_cast<int32_t>(starts_k.back() + n_k));
-    longest_q = std::max(longest_q, n_q), longest_k = std::max(longest_k, n_k);
-  }
-  const auto on_device = [&](const std::vector<int32_t>& starts) {
-    return at::tensor(starts, at::kInt).to(query_NHd.device());
-  };
-  return Flash::apply(query_NHd, at::cat(keys), at::cat(values), on_device(starts_q),
-                      on_device(starts_k), longest_q, longest_k, options.scale, options.window);
+  const Layout layout = layout_of(segments, query_NHd, [&](size_t s) { return keys[s].size(0); });
+  return Flash::apply(query_NHd, at::cat(keys), at::cat(values), layout.starts_q, layout.starts_k, layout.longest_q,
+                      layout.longest_k, options.scale, options.window);
 }
 
 at::Tensor masked_attention(const at::Tensor& query_RHd, const at::Tensor& key_KGd,

@@ -13,8 +13,12 @@ namespace attune::nn {
 /// 256, no soft-cap.
 bool has_varlen_attention(const at::Tensor& query_NHd, const AttentionOptions& options);
 
-/// Flash attention over all segments in one call. `keys[s]` are all rows that segment s attends to,
-/// its own last. Segments in the order of their rows, without a gap.
+/// Flash attention over all segments in one call. Segments in the order of their rows, without a gap.
+at::Tensor varlen_attention(const at::Tensor& query_NHd, const at::Tensor& key_NGd, const at::Tensor& value_NGd,
+                            const std::vector<Segment>& segments, const AttentionOptions& options);
+
+/// The same where rows have keys of their own, as in a cache. `keys[s]` are all rows that segment s attends to,
+/// its own last.
 at::Tensor varlen_attention(const at::Tensor& query_NHd, const std::vector<at::Tensor>& keys,
                             const std::vector<at::Tensor>& values,
                             const std::vector<Segment>& segments, const AttentionOptions& options);

@@ -206,9 +206,5 @@ TEST(Loader, OpensTheEngineBeforeAPluginOfTheTorchTier) {
   EXPECT_NE(load_engine({"once it is there, nobody asks where"}), nullptr);
 }
 
-TEST(Loader, SaysThatThereIsNoCudaWithoutLibTorch) {
-  EXPECT_HAS(message_of([] { load_cuda(); }), "CUDA: expected LibTorch in the process, found none");
-}
-
 }  // namespace
 }  // namespace attune

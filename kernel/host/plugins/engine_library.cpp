@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 
-#include <climits>
 #include <filesystem>
 #include <mutex>
 
@@ -20,7 +19,7 @@ namespace {
 struct Opened {
   std::mutex mutex;
   EngineFile file;  ///< debuggers find the code by its descriptor
-  boost::dll::shared_library library, cuda;
+  boost::dll::shared_library library;
   Engine* engine = nullptr;
 };
 
@@ -75,32 +74,6 @@ Engine* load_engine(const EngineFile& file) {
   all.library = std::move(library);
   all.file = file;
   return all.engine = engine;
-}
-
-void load_cuda() {
-  Opened& all = opened();
-  const std::scoped_lock lock(all.mutex);
-  if (all.cuda.is_loaded()) return;
-  void* const cpu = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
-  char folder[PATH_MAX] = "";
-  const bool found = cpu && dlinfo(cpu, RTLD_DI_ORIGIN, folder) == 0;
-  if (cpu) dlclose(cpu);
-  if (!found)
-    throw ExitError(Exit::kRunFailed,
-                    "CUDA: expected LibTorch in the process, found none; load the engine first");
-
-  const std::string file = std::string(folder) + "/libtorch_cuda.so";
-  const std::string cure = "; install a LibTorch with CUDA, or set device = \"cpu\"";
-  if (!std::filesystem::exists(file)) {
-    throw ExitError(Exit::kRunFailed,
-                    "CUDA: expected " + file + ", found a LibTorch without CUDA" + cure);
-  }
-  std::error_code error;
-  std::string why;
-  auto library = open_library(file, file, error, why);
-  if (error)
-    throw ExitError(Exit::kRunFailed, "CUDA: " + file + " cannot be opened: " + why + cure);
-  all.cuda = std::move(library);
 }
 
 }  // namespace attune

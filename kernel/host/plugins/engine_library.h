@@ -20,8 +20,4 @@ struct EngineFile {
 /// Throws ExitError naming the file.
 Engine* load_engine(const EngineFile& file);
 
-/// Opens libtorch_cuda.so of the LibTorch that the engine brought. Throws ExitError where that
-/// LibTorch has none.
-void load_cuda();
-
 }  // namespace attune

@@ -145,7 +145,7 @@ class Dpo final : public Algorithm {
 
   Loss ranked(const Scores& scores) const {
     const at::Tensor reward_B = settings_.beta * (scores.sum(scores.logprob_U) - scores.sum(scores.reference_U));
-    const at::Tensor size_S = at::bincount(scores.sample_B);
+    const at::Tensor size_S = at::bincount(scores.sample_B.to(at::kCPU));
     at::Tensor total = at::zeros({}, reward_B.options());
     int64_t first = 0;
     for (const int64_t n : std::vector<int64_t>(size_S.data_ptr<int64_t>(), size_S.data_ptr<int64_t>() + size_S.size(0))) {

@@ -78,6 +78,8 @@ struct Segment {
   int64_t begin = 0, end = 0;
   std::vector<std::pair<int64_t, int64_t>> context;
   int64_t slot = -1;
+
+  bool operator==(const Segment&) const = default;
 };
 
 /// Several encoded samples as one.
